@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+)
+
+func newSyscalls() *cobra.Command {
+	var abi string
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "syscalls",
+		Short: "Print the table of system calls: number, name, parameters, what Stead does with each",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := arch.Native()
+			if abi != "" {
+				var err error
+				if a, err = arch.ParseABI(abi); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return writeSyscallsJSON(cmd.OutOrStdout(), a)
+			}
+			return writeSyscalls(cmd.OutOrStdout(), a)
+		},
+	}
+	cmd.Flags().StringVar(&abi, "abi", "", "the ABI (x86_64, i386, aarch64, …); default: this machine's")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// A syscallRow is a row of the table; its JSON form is described in docs/manual.md.
+type syscallRow struct {
+	Number  int32    `json:"number"`
+	Name    string   `json:"name"`
+	Params  []string `json:"parameters"`
+	Traced  string   `json:"traced"`  // "default", "all" (with --all) or "named" (only when named: notifying it is not safe)
+	Decoded bool     `json:"decoded"` // its arguments are known
+}
+
+func syscallRows(a arch.ABI) (rows []syscallRow) {
+	byDefault, all := policy.TraceDefault(), policy.TraceAll()
+	for nr, name := range a.Calls() {
+		id := a.ID(nr)
+		row := syscallRow{Number: nr, Name: name, Params: []string{}, Traced: "named"}
+		switch {
+		case byDefault.Has(id):
+			row.Traced = "default"
+		case all.Has(id):
+			row.Traced = "all"
+		}
+		if sig := a.Signature(id); sig != nil {
+			row.Decoded = true
+			for i := range sig.Params {
+				row.Params = append(row.Params, sig.Params[i].Name)
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func writeSyscallsJSON(w io.Writer, a arch.ABI) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(struct {
+		ABI   string       `json:"abi"`
+		Calls []syscallRow `json:"calls"`
+	}{a.String(), syscallRows(a)})
+}
+
+func writeSyscalls(w io.Writer, a arch.ABI) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "NUMBER\tTRACED\tDECODED\tCALL (%s)\n", a)
+	for _, r := range syscallRows(a) {
+		params, decoded := "?", "no"
+		if r.Decoded {
+			params, decoded = strings.Join(r.Params, ", "), "yes"
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s(%s)\n", r.Number, r.Traced, decoded, r.Name, params)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,154 @@
+package emulate
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/audit"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
+)
+
+// A leader is the one thread that waits for notifications and handles whatever cannot block. Reading a target's memory can
+// (userfaultfd, FUSE), so a leader that does not come back is replaced: it finishes its call and ends.
+type leader struct {
+	s       *Server
+	recv    Receiver
+	done    chan struct{}
+	demoted atomic.Bool
+	busy    atomic.Uint64 // odd while a notification is handled
+	id      atomic.Uint64 // that notification
+
+	// Scratch, used again for every notification.
+	n    unotify.Notification
+	mem  Memory
+	dec  *arch.Decoder
+	call *arch.Call
+	req  policy.Request
+	ev   audit.Event
+}
+
+// lead starts a leader and makes it the current one.
+func (s *Server) lead() error {
+	l := &leader{s: s, done: make(chan struct{})}
+	if s.o.Targets != nil {
+		l.mem = s.o.Targets.Memory()
+	}
+	l.refresh()
+	ready := make(chan error)
+	go l.run(ready)
+	if err := <-ready; err != nil {
+		return err
+	}
+	return nil
+}
+
+// refresh gives the leader new scratch, when the old one has been handed to a worker.
+func (l *leader) refresh() {
+	bounds := l.s.o.Decoder
+	l.dec = &bounds
+	l.call = new(arch.Call)
+}
+
+func (l *leader) run(ready chan<- error) {
+	defer close(l.done)
+	recv, err := l.s.src.NewReceiver()
+	if err != nil {
+		ready <- err
+		return
+	}
+	defer recv.Close()
+	l.recv = recv
+	l.s.mu.Lock()
+	l.s.leader = l
+	l.s.mu.Unlock()
+	ready <- nil
+	for !l.demoted.Load() {
+		if err := recv.Receive(&l.n); err != nil {
+			l.leave(err)
+			return
+		}
+		l.id.Store(l.n.ID)
+		l.busy.Add(1)
+		l.s.stats.received.Add(1)
+		ended := l.s.handle(l)
+		l.busy.Add(1)
+		if ended {
+			l.s.record(&l.ev) // not busy any more: a slow sink holds the targets back, and another leader would not help
+		}
+	}
+}
+
+// leave ends the server, unless somebody else leads now or the server is being closed.
+func (l *leader) leave(err error) {
+	if l.demoted.Load() || errors.Is(err, unotify.ErrInterrupted) {
+		return
+	}
+	l.s.end(err)
+}
+
+// monitor replaces a leader that has been on one notification for a whole interval, and denies that call when its deadline
+// has passed. It looks seldom while nothing happens.
+func (s *Server) monitor(stop <-chan struct{}) {
+	const slowest = time.Second
+	pause := s.o.Stall
+	var last *leader
+	var seen uint64
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(pause):
+		}
+		l := s.current()
+		busy := l.busy.Load()
+		stuck := l == last && busy == seen && busy%2 == 1
+		idle := l == last && busy == seen && !stuck
+		last, seen = l, busy
+		pause = s.o.Stall
+		switch {
+		case stuck:
+			s.replace(l, busy)
+		case idle:
+			pause = min(2*pause, slowest)
+		}
+	}
+}
+
+func (s *Server) current() *leader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leader
+}
+
+// replace makes another thread the leader and watches the call that the old one is stuck in.
+func (s *Server) replace(l *leader, busy uint64) {
+	if s.stalled.Load() >= int64(s.o.Leaders) || l.busy.Load() != busy {
+		return
+	}
+	s.stats.stalls.Add(1)
+	s.stalled.Add(1)
+	l.demoted.Store(true)
+	l.recv.Interrupt()
+	id := l.id.Load()
+	timer := time.AfterFunc(s.o.Deadline, func() { s.expire(id) })
+	go func() {
+		<-l.done
+		s.stalled.Add(-1)
+		timer.Stop()
+	}()
+	s.log.Warn("a target's memory stalls the supervisor; another thread takes over", "notification", id)
+	if err := s.lead(); err != nil {
+		s.end(err)
+	}
+}
+
+// expire denies a call that the supervisor could not even read in time.
+func (s *Server) expire(id uint64) {
+	s.stats.timeouts.Add(1)
+	if err := s.src.Respond(id, unotify.Response{Errno: defaultErrno}); err == nil {
+		s.stats.denied.Add(1)
+	}
+}

@@ -1,0 +1,198 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stead-project/stead/integration/stracecmp"
+)
+
+// A scenario is a program whose calls strace and stead should print alike.
+type scenario struct {
+	name    string
+	needs   []string
+	command func(t *testing.T) []string
+	prepare string // shell script that makes the input in the working directory, not traced
+	replace []stracecmp.Replacement
+	bag     bool     // not deterministic: compare as a multiset
+	ignore  []string // calls whose number depends on the scheduler
+	floor   float64  // percent; 0: the default
+}
+
+// Floors of the matched part, in percent. Two runs under strace itself differ by the second one's complement: a
+// signal that comes a call earlier, a child that ends before its parent waits.
+const (
+	floor     = 99.5
+	selfFloor = 99.9
+)
+
+func fixed(argv ...string) func(*testing.T) []string {
+	return func(*testing.T) []string { return argv }
+}
+
+// source runs a script of testdata.
+func source(interpreter, script string) func(*testing.T) []string {
+	return func(t *testing.T) []string {
+		path, err := filepath.Abs(filepath.Join("testdata", script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []string{interpreter, path}
+	}
+}
+
+func mask(pattern, with string) stracecmp.Replacement {
+	return stracecmp.Replacement{Pattern: regexp.MustCompile(pattern), With: with}
+}
+
+const tree = `for i in 1 2 3 4 5 6 7 8 9; do mkdir -p tree/$i/a/b; echo $i >tree/$i/file; echo $i >tree/$i/a/b/deep
+	ln -s file tree/$i/link; done`
+
+// The objects' names depend on times and names, so these are fixed.
+const repository = `export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e@example.org GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=e@example.org
+	export GIT_AUTHOR_DATE='1600000000 +0000' GIT_COMMITTER_DATE='1600000000 +0000'
+	git init -q -b main source; cd source
+	for i in 1 2 3 4 5 6; do echo $i >file$i; git add .; git commit -qm $i; done; git tag v1`
+
+var scenarios = []scenario{
+	{name: "shell", needs: []string{"bash"}, command: source("bash", "scenarios/shell.sh")},
+	{name: "git", needs: []string{"git"}, prepare: repository, command: fixed("git", "clone", "-q", "source", "copy"),
+		replace: []stracecmp.Replacement{
+			mask(`(tmp_\w+_|tmp_)[A-Za-z0-9]{6}`, "${1}XXXXXX"),
+			mask(`/\.git/t[A-Za-z0-9]{6}"`, `/.git/tXXXXXX"`),
+		}},
+	{name: "tar", needs: []string{"tar"}, prepare: tree,
+		command: fixed("sh", "-c", "tar cf t.tar tree && mkdir out && tar xf t.tar -C out && tar tf t.tar >list"),
+		replace: []stracecmp.Replacement{mask(`tv_n?sec=\d+`, "TIME"), mask(`/\* \d{4}-[^*]*\*/`, "/* DATE */")}},
+	{name: "python", needs: []string{"/usr/bin/python3"}, command: source("/usr/bin/python3", "scenarios/script.py"),
+		replace: []stracecmp.Replacement{
+			mask(`stead[a-z0-9_]{8}\b`, "steadXXXXXXXX"),
+			mask(`-python/[a-z0-9_]{8}"`, `-python/XXXXXXXX"`), // the probe for a place that can be written
+			mask(`^\{tv_sec=\d{2,}, tv_nsec=\d+\}$`, "{TIME}"), // an absolute time on the monotonic clock
+		}},
+	{name: "find", needs: []string{"find"}, command: fixed("find", "/etc", "-name", "*.conf", "-newer", "/etc/passwd")},
+	{name: "http", needs: []string{"/usr/bin/python3"}, command: source("/usr/bin/python3", "scenarios/exchange.py"),
+		replace: []stracecmp.Replacement{mask(`htons\(\d+\)`, "htons(PORT)"), mask(`127\.0\.0\.1:\d+`, "127.0.0.1:PORT")}},
+	{name: "i386", command: func(t *testing.T) []string {
+		return []string{compile(t, "scenarios/i386.c", "-m32", "-static")}
+	}},
+	{name: "goroutines", bag: true, floor: 97, command: func(t *testing.T) []string {
+		return []string{buildGo(t, "scenarios/goroutines")}
+	}, replace: []stracecmp.Replacement{
+		mask(`goroutines\d{5,}`, "goroutinesN"),
+		mask(`^\d{1,2}$`, "FD"), // which goroutine gets which descriptor is chance
+		mask(`data=\{u32=\d+, u64=\d+\}`, "data={}"),
+	}, ignore: []string{"nanosleep", "epoll_pwait", "tgkill", "getpid", "sched_yield", "madvise"}},
+}
+
+// A tracer runs a command and writes its calls to a file.
+type tracer struct {
+	command func(t *testing.T, file string) []string
+	parse   func(t *testing.T, file string) *stracecmp.Trace
+}
+
+var straceTracer = tracer{
+	command: func(_ *testing.T, file string) []string {
+		return []string{"strace", "-f", "-qq", "-s", "4096", "-o", file}
+	},
+	parse: func(t *testing.T, file string) *stracecmp.Trace {
+		return parseFile(t, file)
+	},
+}
+
+var steadTracer = tracer{
+	command: func(t *testing.T, file string) []string {
+		return []string{stead(t), "trace", "--all", "-o", file, "--"}
+	},
+	parse: func(t *testing.T, file string) *stracecmp.Trace {
+		return parseFile(t, file)
+	},
+}
+
+func parseFile(t *testing.T, file string) *stracecmp.Trace {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	trace, err := stracecmp.ParseStrace(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trace
+}
+
+// record runs the scenario once under a tracer, in a fresh directory that has the same name each time.
+func (s *scenario) record(t *testing.T, tr tracer) *stracecmp.Trace {
+	t.Helper()
+	base := t.TempDir()
+	dir := filepath.Join("/tmp", "stead-scenario-"+s.name)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if s.prepare != "" {
+		cmd := exec.Command("sh", "-ec", s.prepare)
+		cmd.Dir, cmd.Env = dir, environment(dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("prepare: %v: %s", err, out)
+		}
+	}
+	file := filepath.Join(base, "trace")
+	argv := append([]string{"setarch", "-R"}, tr.command(t, file)...)
+	r := command{argv: append(argv, s.command(t)...), dir: dir}.run(t)
+	if r.code != 0 {
+		t.Fatalf("%s ended with %d; stdout %q, stderr %q", strings.Join(argv, " "), r.code, r.stdout, r.stderr)
+	}
+	return tr.parse(t, file)
+}
+
+func (s *scenario) options() stracecmp.Options {
+	return stracecmp.Options{Ignore: slices.Concat(stracecmp.Unseen, s.ignore), Replace: s.replace, Multiset: s.bag}
+}
+
+func (s *scenario) compare(t *testing.T, a, b tracer, floor float64) {
+	t.Helper()
+	report := stracecmp.Compare(s.record(t, a), s.record(t, b), s.options())
+	t.Logf("%s: %v", s.name, report)
+	if p := report.Percent(); p < floor {
+		t.Errorf("%.3f %% of the lines match, want %.1f", p, floor)
+	}
+}
+
+// TestStraceAgainstItself is the floor of noise: what two runs of a scenario differ by under one tracer.
+func TestStraceAgainstItself(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			need(t, append(s.needs, "strace", "setarch")...)
+			want := selfFloor
+			if s.floor != 0 {
+				want = s.floor
+			}
+			s.compare(t, straceTracer, straceTracer, want)
+		})
+	}
+}
+
+// TestTraceAgainstStrace runs each scenario under strace and under stead trace.
+func TestTraceAgainstStrace(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			need(t, append(s.needs, "strace", "setarch")...)
+			want := floor
+			if s.floor != 0 {
+				want = s.floor
+			}
+			s.compare(t, straceTracer, steadTracer, want)
+		})
+	}
+}

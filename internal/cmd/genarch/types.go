@@ -1,0 +1,78 @@
+package main
+
+// A kindInfo says how package arch knows a type of the data files.
+type kindInfo struct {
+	kind  string
+	width int  // bytes; 0 is a word
+	num   bool // a number: "/width" may change the width
+	set   bool // needs ":SET"
+	len   lenRule
+}
+
+type lenRule int
+
+const (
+	lenNone   lenRule = iota // no "[LEN]"
+	lenMust                  // "[LEN]" is needed
+	lenMay                   // "[LEN]" may be there
+	lenNumber                // "[N]" is needed, a number, and the type is a field
+)
+
+var kinds = map[string]kindInfo{
+	"int":   {kind: "KindInt", width: 4, num: true},
+	"uint":  {kind: "KindUint", width: 4, num: true},
+	"long":  {kind: "KindInt", num: true},
+	"ulong": {kind: "KindUint", num: true},
+	"s8":    {kind: "KindInt", width: 1, num: true},
+	"s16":   {kind: "KindInt", width: 2, num: true},
+	"s32":   {kind: "KindInt", width: 4, num: true},
+	"s64":   {kind: "KindInt", width: 8, num: true},
+	"u8":    {kind: "KindUint", width: 1, num: true},
+	"u16":   {kind: "KindUint", width: 2, num: true},
+	"u32":   {kind: "KindUint", width: 4, num: true},
+	"u64":   {kind: "KindUint", width: 8, num: true},
+	"size":  {kind: "KindUint", num: true},
+	"ssize": {kind: "KindInt", num: true},
+	"off":   {kind: "KindInt", width: 8, num: true},
+	"hex":   {kind: "KindHex", num: true},
+	"hex8":  {kind: "KindHex", width: 1, num: true},
+	"hex16": {kind: "KindHex", width: 2, num: true},
+	"hex32": {kind: "KindHex", width: 4, num: true},
+	"hex64": {kind: "KindHex", width: 8, num: true},
+	"addr":  {kind: "KindAddr"},
+
+	"fd":     {kind: "KindFD", width: 4, num: true},
+	"dirfd":  {kind: "KindDirFD", width: 4, num: true},
+	"mode":   {kind: "KindMode", width: 4, num: true},
+	"mode16": {kind: "KindMode", width: 2, num: true},
+	"dev":    {kind: "KindDev", width: 4, num: true},
+	"dev64":  {kind: "KindDev", width: 8, num: true},
+	"pid":    {kind: "KindPID", width: 4, num: true},
+	"uid":    {kind: "KindUID", width: 4, num: true},
+	"uid16":  {kind: "KindUID", width: 2, num: true},
+	"signal": {kind: "KindSignal", width: 4, num: true},
+	"flags":  {kind: "KindFlags", width: 4, num: true, set: true},
+	"enum":   {kind: "KindEnum", width: 4, num: true, set: true},
+
+	"string":   {kind: "KindString"},
+	"path":     {kind: "KindPath"},
+	"strings":  {kind: "KindStrings"},
+	"bytes":    {kind: "KindBytes", len: lenMust},
+	"chars":    {kind: "KindChars", len: lenNumber},
+	"sockaddr": {kind: "KindSockaddr", len: lenMust},
+	"sigset":   {kind: "KindSigset", len: lenMay},
+	"fdset":    {kind: "KindFDSet", len: lenMust},
+}
+
+// widths lists what may follow a "/" in a type.
+var widths = map[string]int{
+	"int": 4, "uint": 4, "long": 0, "ulong": 0, "hex": 0, "size": 0,
+	"s8": 1, "u8": 1, "hex8": 1,
+	"s16": 2, "u16": 2, "hex16": 2,
+	"s32": 4, "u32": 4, "hex32": 4,
+	"s64": 8, "u64": 8, "hex64": 8,
+}
+
+var results = map[string]string{"": "KindInt", "int": "KindInt", "fd": "KindFD", "addr": "KindAddr", "noreturn": "KindNone"}
+
+var dirs = map[string]string{"out": "Out", "inout": "InOut"}

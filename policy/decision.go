@@ -1,0 +1,85 @@
+// Package policy decides calls: a call goes in, a decision comes out. It is pure: no kernel, no I/O.
+package policy
+
+import (
+	"syscall"
+
+	"github.com/stead-project/stead/arch"
+)
+
+// A Verdict says what is to become of a call.
+type Verdict uint8
+
+// The verdicts. The zero value denies, so that nothing forgotten can let a call through.
+const (
+	Deny    Verdict = iota // fail with Errno
+	Allow                  // the kernel performs the call (CONTINUE)
+	Log                    // Allow, and always record
+	Kill                   // kill the target's process
+	Perform                // the supervisor performs it in the target's stead
+	Return                 // succeed with Value, doing nothing
+	Ask                    // ask a person
+)
+
+var verdictNames = [...]string{"deny", "allow", "log", "kill", "perform", "return", "ask"}
+
+// String is the policy language's word.
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return "deny"
+}
+
+// Continues says whether the kernel is to run the call.
+func (v Verdict) Continues() bool { return v == Allow || v == Log }
+
+// A Decision is a verdict with its reason.
+type Decision struct {
+	Verdict Verdict
+	Errno   syscall.Errno // of Deny; 0 means EPERM
+	Value   int64         // of Return
+	Quiet   bool          // keep it out of the record
+	Rule    string        // the rule that gave it, "" for a default
+	Reason  string        // why, where the rule does not say it (a failure of the supervisor, say)
+	Version uint64        // of the policy
+}
+
+// Denial is a decision to fail a call because of something that went wrong with it.
+func Denial(errno syscall.Errno, reason string) Decision {
+	return Decision{Verdict: Deny, Errno: errno, Reason: reason}
+}
+
+// A Caller is who makes a call.
+type Caller struct {
+	TID int // the thread, in the supervisor's pid namespace
+	PID int // its process (thread group); 0 if unknown
+}
+
+// A Request is one decoded call and who makes it. It may not be kept after Decide has returned.
+type Request struct {
+	Call   *arch.Call
+	Caller Caller
+}
+
+// A Decider decides calls. It must be safe for use by several goroutines, must not block, and has no error result: what cannot
+// be decided is denied, with the reason.
+type Decider interface {
+	Decide(r *Request) Decision
+}
+
+// A RegisterDecider can decide some calls without their decoded arguments. ok false: the call has to be decoded. A supervisor
+// that needs no record of a call asks here first and saves reading the target's memory.
+type RegisterDecider interface {
+	Decider
+	DecideRegisters(d arch.Data) (decision Decision, ok bool)
+}
+
+// Always decides every call alike, by its registers alone.
+type Always Decision
+
+// Decide implements Decider.
+func (a Always) Decide(*Request) Decision { return Decision(a) }
+
+// DecideRegisters implements RegisterDecider.
+func (a Always) DecideRegisters(arch.Data) (Decision, bool) { return Decision(a), true }

@@ -1,0 +1,172 @@
+// Package filter builds the part of a policy that the kernel decides: seccomp filters, made with libseccomp and checked before
+// anybody loads them. It is the only package that needs libseccomp.
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	seccomp "github.com/seccomp/libseccomp-golang"
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+)
+
+// A Program is a seccomp filter in the kernel's form. See seccomp(2).
+type Program []unix.SockFilter
+
+// A Spec says which calls a filter sends to the supervisor; it allows the others.
+type Spec struct {
+	ABIs   []arch.ABI     // the ABIs that it is for; calls of others are allowed. Empty: the native one and its compat ABIs
+	Notify arch.Selection // the calls
+	// NotifyUnknown also notifies numbers that no table has a name for.
+	NotifyUnknown bool
+}
+
+// scmpArches are libseccomp's names. An ABI that is not here cannot be filtered.
+var scmpArches = [...]struct {
+	abi  arch.ABI
+	scmp seccomp.ScmpArch
+}{
+	{arch.X86_64, seccomp.ArchAMD64}, {arch.I386, seccomp.ArchX86}, {arch.X32, seccomp.ArchX32},
+	{arch.AArch64, seccomp.ArchARM64}, {arch.ARM, seccomp.ArchARM}, {arch.RISCV64, seccomp.ArchRISCV64},
+	{arch.PPC64LE, seccomp.ArchPPC64LE}, {arch.PPC64, seccomp.ArchPPC64}, {arch.S390X, seccomp.ArchS390X}, {arch.S390, seccomp.ArchS390},
+	{arch.MIPS, seccomp.ArchMIPS}, {arch.MIPSEL, seccomp.ArchMIPSEL}, {arch.MIPS64, seccomp.ArchMIPS64},
+	{arch.MIPSEL64, seccomp.ArchMIPSEL64}, {arch.MIPS64N32, seccomp.ArchMIPS64N32}, {arch.MIPSEL64N32, seccomp.ArchMIPSEL64N32},
+	{arch.LoongArch64, seccomp.ArchLOONGARCH64},
+}
+
+// NativeABIs are the ABIs whose calls this machine's kernel may take: the native one first, then its compat ABIs.
+func NativeABIs() []arch.ABI {
+	native := arch.Native()
+	return append([]arch.ABI{native}, native.Compat()...)
+}
+
+// Build makes the filter and checks it call by call. What libseccomp cannot say (calls newer than its tables) is put before
+// its program.
+func Build(s Spec) (Program, error) {
+	if len(s.ABIs) == 0 {
+		s.ABIs = NativeABIs()
+	}
+	p := plan(s)
+	body, err := p.compile()
+	if err != nil {
+		return nil, err
+	}
+	prog := append(p.prologue(), body...)
+	if len(prog) > unix.BPF_MAXINSNS {
+		return nil, fmt.Errorf("build filter: %d instructions, the kernel takes %d", len(prog), unix.BPF_MAXINSNS)
+	}
+	if err := Check(prog, s); err != nil {
+		return nil, err
+	}
+	return prog, nil
+}
+
+// A builder makes one filter: a default action and the other one for a list of calls, whichever way is shorter.
+type builder struct {
+	abis     []arch.ABI
+	fallback seccomp.ScmpAction
+	action   seccomp.ScmpAction
+	calls    arch.Selection // that get action
+	left     arch.Selection // of them, what libseccomp does not know
+}
+
+func plan(s Spec) *builder {
+	b := &builder{abis: s.ABIs, fallback: seccomp.ActAllow, action: seccomp.ActNotify, calls: s.Notify}
+	if s.NotifyUnknown {
+		b.fallback, b.action = seccomp.ActNotify, seccomp.ActAllow
+		b.calls = arch.AllCalls().Minus(s.Notify)
+	}
+	return b
+}
+
+// compile lets libseccomp write its program.
+func (b *builder) compile() (Program, error) {
+	f, err := seccomp.NewFilter(b.fallback)
+	if err != nil {
+		return nil, fmt.Errorf("build filter: %w", err)
+	}
+	defer f.Release()
+	if err := b.setUp(f); err != nil {
+		return nil, fmt.Errorf("build filter: %w", err)
+	}
+	for _, id := range b.calls.IDs() {
+		b.add(f, id)
+	}
+	return export(f)
+}
+
+func (b *builder) setUp(f *seccomp.ScmpFilter) error {
+	native := false
+	for _, abi := range b.abis {
+		a, ok := scmpArch(abi)
+		if !ok {
+			return fmt.Errorf("libseccomp does not know the ABI %s", abi)
+		}
+		native = native || abi == arch.Native()
+		if err := f.AddArch(a); err != nil {
+			return fmt.Errorf("add ABI %s: %w", abi, err)
+		}
+	}
+	if !native {
+		if err := f.RemoveArch(seccomp.ArchNative); err != nil {
+			return fmt.Errorf("remove native ABI: %w", err)
+		}
+	}
+	return errors.Join(f.SetBadArchAction(seccomp.ActAllow), f.SetNoNewPrivsBit(false), f.SetOptimize(2))
+}
+
+func scmpArch(abi arch.ABI) (seccomp.ScmpArch, bool) {
+	for _, a := range scmpArches {
+		if a.abi == abi {
+			return a.scmp, true
+		}
+	}
+	return seccomp.ArchInvalid, false
+}
+
+// add makes a rule, or remembers that libseccomp cannot.
+func (b *builder) add(f *seccomp.ScmpFilter, id arch.ID) {
+	nr, err := seccomp.GetSyscallFromName(id.Name())
+	if err == nil {
+		err = f.AddRule(nr, b.action)
+	}
+	if err != nil {
+		b.left.Add(id)
+	}
+}
+
+// export takes libseccomp's program through a memory file: version 2.5 writes only to descriptors.
+func export(f *seccomp.ScmpFilter) (Program, error) {
+	fd, err := unix.MemfdCreate("filter", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("build filter: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "filter")
+	defer file.Close()
+	if err := f.ExportBPF(file); err != nil {
+		return nil, fmt.Errorf("export filter: %w", err)
+	}
+	st, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("export filter: %w", err)
+	}
+	raw := make([]byte, st.Size())
+	if _, err := file.ReadAt(raw, 0); err != nil {
+		return nil, fmt.Errorf("export filter: %w", err)
+	}
+	return decode(raw), nil
+}
+
+// decode reads struct sock_filter as this machine stores it.
+func decode(raw []byte) Program {
+	order := arch.Native().ByteOrder()
+	prog := make(Program, len(raw)/8)
+	for i := range prog {
+		r := raw[8*i:]
+		prog[i] = unix.SockFilter{Code: order.Uint16(r), Jt: r[2], Jf: r[3], K: order.Uint32(r[4:])}
+	}
+	return prog
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# build.sh makes bin/stead: one statically linked program, version and commit inside.
+# STEAD_OUT names another output file, STEAD_VERSION another version.
+. "$(dirname "$0")/common.sh"
+./scripts/deps.sh build
+
+out=${STEAD_OUT:-$BIN/stead}
+read -r version commit <<EOF
+$(./scripts/version.sh)
+EOF
+mkdir -p "$(dirname "$out")"
+go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$out" -ldflags "\
+ -s -w -linkmode external -extldflags -static \
+ -X $MODULE/internal/version.Version=$version -X $MODULE/internal/version.Commit=$commit" ./cmd/stead
+say "built $out ($version, $commit)"

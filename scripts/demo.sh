@@ -1,0 +1,54 @@
+#!/bin/sh
+# demo.sh builds Stead and shows what it sees of a small shell pipeline: ls, cat, and a connection over the loopback.
+. "$(dirname "$0")/common.sh"
+./scripts/deps.sh build demo
+./scripts/build.sh
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+stead="$BIN/stead"
+
+title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || title() { printf '\n%s\n' "$*"; }
+
+mkdir "$work/files"
+printf 'a file of the demo\n' >"$work/files/hello.txt"
+cat >"$work/pipeline.sh" <<'EOF'
+cd "$1"
+busybox ls files | busybox sort
+busybox cat files/hello.txt missing.txt 2>/dev/null
+busybox httpd -f -p "127.0.0.1:$2" -h files &
+server=$!
+for try in 1 2 3 4 5 6 7 8 9 10; do
+	busybox wget -q -O - "http://127.0.0.1:$2/hello.txt" 2>/dev/null && break
+	busybox sleep 0.1
+done
+kill $server
+EOF
+port=$((20000 + $$ % 20000))
+
+traced() { # traced FLAGS...: the pipeline under stead trace; the shell's word that the server was ended is not shown
+	"$stead" trace "$@" -- busybox sh "$work/pipeline.sh" "$work" "$port" 2>/dev/null
+	port=$((port + 1))
+}
+
+title "What the pipeline prints, traced (stead trace --calls execve,openat,open,getdents64,%network -o FILE -- sh pipeline.sh)"
+traced --calls execve,openat,open,getdents64,%network -o "$work/text"
+
+title "What Stead saw: $(wc -l <"$work/text") calls"
+lines=40
+head -n $lines "$work/text"
+[ "$(wc -l <"$work/text")" -le $lines ] || echo "..."
+
+title "The connections, as JSON lines (--format json)"
+traced --calls connect,bind,accept,accept4 --format json -o "$work/json" >/dev/null
+head -n 4 "$work/json"
+
+title "Counted (-c), everything that may safely be notified (--all)"
+traced --all -c -o "$work/counts" >/dev/null
+head -n 15 "$work/counts"
+
+title "What this machine can do (stead doctor)"
+"$stead" doctor || true
+
+title "Next: bin/stead trace -- any program of yours; docs/manual.md has the rest."

@@ -1,0 +1,276 @@
+/*
+ * Starts a program under a seccomp filter and gets hold of the filter's listener without a single call by the program
+ * between the filter's installation and execve(2), whatever the filter notifies.
+ *
+ *   supervisor --vfork--> carrier --clone(CLONE_PARENT | CLONE_FILES)--> child
+ *
+ * The carrier is unfiltered and shares one table of descriptors with the child. The child installs the filter, which puts the
+ * listener into that table, stores its number in shared memory and executes the program; execve takes the child's table
+ * apart from the carrier's and closes the child's copy. The carrier sees the number, sends the descriptor to the supervisor
+ * and exits. Thanks to CLONE_PARENT the child is the supervisor's own child.
+ *
+ * It is C because carrier and child run in the supervisor's memory (a copy of a Go process costs several times as much as
+ * the whole start), where no Go code may run, and because only a constructor can see the signal dispositions and limits that
+ * the process was started with, before the Go runtime changes them.
+ *
+ * Carrier and child use no C library function that may touch thread-local storage (errno), since they have the caller's.
+ */
+#define _GNU_SOURCE
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
+#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
+#endif
+
+/* sys is a system call that returns -errno and touches nothing else. */
+static long sys(long nr, long a, long b, long c, long d, long e)
+{
+#if defined(__x86_64__)
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+	return x0;
+#elif defined(__riscv)
+	register long a7 __asm__("a7") = nr;
+	register long a0 __asm__("a0") = a;
+	register long a1 __asm__("a1") = b;
+	register long a2 __asm__("a2") = c;
+	register long a3 __asm__("a3") = d;
+	register long a4 __asm__("a4") = e;
+	__asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4) : "memory");
+	return a0;
+#else
+	long ret = syscall(nr, a, b, c, d, e);
+	return ret < 0 ? -errno : ret;
+#endif
+}
+
+/* The kernel's struct sigaction, which is not the C library's. */
+struct kernel_sigaction {
+#if defined(__mips__)
+	unsigned int flags;
+	void *handler;
+#else
+	void *handler;
+	unsigned long flags;
+#if !defined(__riscv) && !defined(__loongarch__)
+	void *restorer;
+#endif
+#endif
+	uint64_t mask[2]; /* mips has 128 signals */
+};
+
+#if defined(__mips__)
+#define SIGSET_BYTES 16
+#else
+#define SIGSET_BYTES 8
+#endif
+
+/* What this process was started with. Written once, by the constructor. */
+static struct {
+	uint64_t ignored; /* bit n-1: signal n */
+	uint64_t mask[2];
+	struct rlimit nofile;
+} start;
+
+__attribute__((constructor)) static void remember_start(void)
+{
+	for (int sig = 1; sig <= 64; sig++) {
+		struct kernel_sigaction act;
+		if (sys(SYS_rt_sigaction, sig, 0, (long)&act, SIGSET_BYTES, 0) == 0 && act.handler == (void *)SIG_IGN)
+			start.ignored |= 1ULL << (sig - 1);
+	}
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, 0, (long)start.mask, SIGSET_BYTES, 0);
+	getrlimit(RLIMIT_NOFILE, &start.nofile);
+}
+
+static int failed(struct stead_job *job, int stage, long ret)
+{
+	if (ret >= 0)
+		return 0;
+	job->stage = stage;
+	job->error = (int)-ret;
+	return 1;
+}
+
+/* restore_signals: no handler of ours may run in our memory in another process. execve would keep SIG_IGN and the mask. */
+static void restore_signals(void)
+{
+	struct kernel_sigaction act;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (sig == SIGKILL || sig == SIGSTOP)
+			continue;
+		memset(&act, 0, sizeof act);
+		act.handler = (void *)(start.ignored >> (sig - 1) & 1 ? SIG_IGN : SIG_DFL);
+		sys(SYS_rt_sigaction, sig, (long)&act, 0, SIGSET_BYTES, 0);
+	}
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)start.mask, 0, SIGSET_BYTES, 0);
+}
+
+static int session(struct stead_job *job)
+{
+	if (job->flags & STEAD_SETSID && failed(job, STAGE_SESSION, sys(SYS_setsid, 0, 0, 0, 0, 0)))
+		return 1;
+	if (job->flags & STEAD_SETPGID && failed(job, STAGE_SESSION, sys(SYS_setpgid, 0, job->pgid, 0, 0, 0)))
+		return 1;
+	return job->flags & STEAD_CTTY && failed(job, STAGE_SESSION, sys(SYS_ioctl, 0, TIOCSCTTY, 0, 0, 0));
+}
+
+static int no_new_privs(struct stead_job *job)
+{
+	if (job->flags & STEAD_NEW_PRIVS)
+		return 0;
+	return failed(job, STAGE_NNP, sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static int prepare(struct stead_job *job)
+{
+	if (session(job))
+		return 1;
+	if (job->dir && failed(job, STAGE_DIR, sys(SYS_chdir, (long)job->dir, 0, 0, 0, 0)))
+		return 1;
+	if (job->deathsig)
+		sys(SYS_prctl, PR_SET_PDEATHSIG, job->deathsig, 0, 0, 0);
+	/* Go raises the soft limit; a hard limit lowered since the start makes this fail, and then the raised one is right. */
+	sys(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&start.nofile, 0, 0);
+	restore_signals();
+	return no_new_privs(job);
+}
+
+static int child(void *arg)
+{
+	struct stead_job *job = arg;
+	if (prepare(job))
+		goto out;
+	long fd = sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, job->filter_flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&job->prog, 0, 0);
+	if (failed(job, STAGE_FILTER, fd))
+		goto out;
+	job->listener = (int)fd;
+	/* From here on the filter rules: execve and, if that fails, exit_group. */
+	failed(job, STAGE_EXEC, sys(SYS_execve, (long)job->path, (long)job->argv, (long)job->envp, 0, 0));
+out:
+	sys(SYS_exit_group, 127, 0, 0, 0, 0);
+	return 0;
+}
+
+/* duplicate gives fd a new number above all the ones that the child is to have. */
+static long duplicate(const struct stead_job *job, int fd)
+{
+	return sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, job->nfds + 3, 0, 0);
+}
+
+/* move_away duplicates the sources, so that no target number overwrites one that is still needed. */
+static long move_away(struct stead_job *job, int *moved)
+{
+	long ret = duplicate(job, job->sock);
+	job->sock = (int)ret;
+	for (int i = 0; i < job->nfds && ret >= 0; i++) {
+		moved[i] = -1;
+		if (job->fds[i] >= 0)
+			moved[i] = (int)(ret = duplicate(job, job->fds[i]));
+	}
+	return ret;
+}
+
+/* place_fds gives the table the order that the child is to see. */
+static long place_fds(struct stead_job *job, int *moved)
+{
+	long ret = move_away(job, moved);
+	for (int i = 0; i < job->nfds && ret >= 0; i++) {
+		if (moved[i] < 0)
+			sys(SYS_close, i, 0, 0, 0, 0);
+		else
+			ret = sys(SYS_dup3, moved[i], i, 0, 0, 0);
+	}
+	return ret;
+}
+
+/* await_listener returns when the listener exists or the child has ended. The child cannot wake us: it may make no call. */
+static void await_listener(struct stead_job *job)
+{
+	struct timespec pause = {.tv_nsec = 30000};
+	while (job->listener < 0 && job->running)
+		sys(SYS_futex, (long)&job->running, FUTEX_WAIT, 1, (long)&pause, 0);
+}
+
+static long send_listener(struct stead_job *job)
+{
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	memset(&control, 0, sizeof control);
+	control.h.cmsg_len = CMSG_LEN(sizeof(int));
+	control.h.cmsg_level = SOL_SOCKET;
+	control.h.cmsg_type = SCM_RIGHTS;
+	*(int *)CMSG_DATA(&control.h) = job->listener;
+	return sys(SYS_sendmsg, job->sock, (long)&msg, MSG_NOSIGNAL, 0, 0);
+}
+
+static int carrier(void *arg)
+{
+	struct stead_job *job = arg;
+	int moved[job->nfds > 0 ? job->nfds : 1];
+	if (job->fds && failed(job, STAGE_FDS, place_fds(job, moved)))
+		goto out;
+	/* CLONE_PARENT takes the carrier's own exit signal, SIGCHLD. */
+	int pid = clone(child, job->child_stack, CLONE_VM | CLONE_FILES | CLONE_PARENT | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID,
+			job, &job->pid, NULL, &job->running);
+	if (failed(job, STAGE_CHILD, pid < 0 ? -errno : 0))
+		goto out;
+	await_listener(job);
+	if (job->listener >= 0)
+		failed(job, STAGE_SEND, send_listener(job));
+out:
+	sys(SYS_exit_group, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+int stead_start(struct stead_job *job)
+{
+	uint64_t all[2] = {~0ULL, ~0ULL}, old[2];
+	job->listener = -1;
+	job->running = 1;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)all, (long)old, SIGSET_BYTES, 0);
+	int pid = clone(carrier, job->carrier_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, job);
+	int error = pid < 0 ? errno : 0;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, SIGSET_BYTES, 0);
+	if (error) {
+		job->stage = STAGE_CLONE;
+		job->running = 0;
+		return error;
+	}
+	/* Somebody else's wait for any child may have taken it already; nothing depends on the status. */
+	while (sys(SYS_wait4, pid, 0, __WALL, 0, 0) == -EINTR)
+		;
+	return job->error;
+}
