@@ -51,6 +51,7 @@ type Decoder struct {
 	bytes    arena[byte]
 	vals     arena[Value]
 	addrs    arena[Sockaddr]
+	frames   arena[frame]
 	pointers []uint64
 }
 
@@ -68,7 +69,7 @@ func (d *Decoder) Decode(c *Call, raw Data, mem Memory) {
 		return
 	}
 	d.choose(&args)
-	d.follow(&frame{params: c.Sig.Params, vals: c.Args}, d.maxDepth())
+	d.follow(d.newFrame(c.Sig.Params, c.Args, nil), d.maxDepth())
 }
 
 // DecodeAs is Decode with a signature of the caller's choice instead of the tables'.
@@ -76,13 +77,14 @@ func (d *Decoder) DecodeAs(c *Call, sig *Signature, raw Data, mem Memory) {
 	d.begin(c, raw, mem)
 	c.Sig, c.Name = sig, sig.Name
 	d.choose(&raw.Args)
-	d.follow(&frame{params: c.Sig.Params, vals: c.Args}, d.maxDepth())
+	d.follow(d.newFrame(c.Sig.Params, c.Args, nil), d.maxDepth())
 }
 
 func (d *Decoder) begin(c *Call, raw Data, mem Memory) {
 	d.bytes.reset()
 	d.vals.reset()
 	d.addrs.reset()
+	d.frames.reset()
 	d.call, d.mem = c, mem
 	d.facts = factsOf(raw.ABI)
 	d.word, d.big = uint64(raw.ABI.Word()), raw.ABI.BigEndian()
@@ -121,16 +123,16 @@ func (d *Decoder) choose(args *[6]uint64) {
 	c := d.call
 	for range maxVariants {
 		c.Args = d.newValues(len(c.Sig.Params))
-		f := frame{params: c.Sig.Params, vals: c.Args}
-		d.registers(&f, args)
-		v := d.variant(c.Sig.Variants, &f)
+		f := d.newFrame(c.Sig.Params, c.Args, nil)
+		d.registers(f, args)
+		v := d.variant(c.Sig.Variants, f)
 		if v == nil {
 			return
 		}
 		c.Sig = v
 	}
 	c.Args = d.newValues(len(c.Sig.Params))
-	d.registers(&frame{params: c.Sig.Params, vals: c.Args}, args)
+	d.registers(d.newFrame(c.Sig.Params, c.Args, nil), args)
 }
 
 func (d *Decoder) variant(list []Signature, f *frame) *Signature {

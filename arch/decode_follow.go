@@ -27,12 +27,14 @@ func (d *Decoder) descend(v *Value, f *frame, depth int) {
 
 // descendFields follows the pointers of a loaded struct's fields. f is the list around the struct.
 func (d *Decoder) descendFields(v *Value, f *frame, depth int) {
-	inner := frame{vals: v.List, outer: f}
+	var fields []Param
 	if s := v.Param.Struct.For(d.call.ABI); s != nil {
-		inner.params = s.Fields
+		fields = s.Fields
 	}
+	inner := d.newFrame(fields, v.List, f)
+	defer d.drop(inner)
 	for i := range v.List {
-		d.descend(&v.List[i], &inner, depth)
+		d.descend(&v.List[i], inner, depth)
 	}
 }
 

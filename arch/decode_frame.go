@@ -7,6 +7,20 @@ type frame struct {
 	outer  *frame
 }
 
+// newFrame takes a frame from the scratch: frames call each other in a circle, so the compiler would allocate each.
+func (d *Decoder) newFrame(params []Param, vals []Value, outer *frame) *frame {
+	f := &d.frames.take(1)[0]
+	*f = frame{params, vals, outer}
+	return f
+}
+
+// drop gives the frame that was taken last back.
+func (d *Decoder) drop(f *frame) {
+	if a := &d.frames; a.used > 0 && &a.chunk[a.used-1] == f {
+		a.used--
+	}
+}
+
 // sibling finds the value that a Len or a Cond names.
 func (d *Decoder) sibling(ref Ref, name string, f *frame) *Value {
 	if ref.Up == CallLevel {

@@ -64,35 +64,37 @@ func (d *Decoder) loadStruct(v *Value, s *Struct, f *frame, buf []byte) {
 		return
 	}
 	v.List = vals
-	inner := frame{params: s.Fields, vals: vals, outer: f}
+	inner := d.newFrame(s.Fields, vals, f)
+	defer d.drop(inner)
 	for w := s.Walk(d.call.ABI); w.Next(); {
 		end := w.Offset() + w.Size()
 		if end > len(buf) {
 			break
 		}
 		field, fv := w.Field(), &vals[w.Index()]
-		d.load(fv, field, &inner, buf[w.Offset():end])
-		if field.Name == hidden || !d.holds(field.When, &inner) {
+		d.load(fv, field, inner, buf[w.Offset():end])
+		if field.Name == hidden || !d.holds(field.When, inner) {
 			fv.Param = nil
 		}
 	}
 }
 
 func (d *Decoder) loadUnion(v *Value, s *Struct, f *frame, buf []byte) {
-	around := frame{params: s.Fields, outer: f}
+	around := d.newFrame(s.Fields, nil, f)
+	defer d.drop(around)
 	for w := s.Walk(d.call.ABI); w.Next(); {
 		field, size := w.Field(), w.Size()
 		if field.Kind == KindStruct {
 			size = min(size, len(buf)) // bpf_attr's members are as long as the caller's size
 		}
-		if size > len(buf) || !d.holds(field.When, &around) {
+		if size > len(buf) || !d.holds(field.When, around) {
 			continue
 		}
 		if v.List = d.newValues(1); v.List == nil {
 			v.State = Truncated
 			return
 		}
-		d.load(&v.List[0], field, &around, buf[:size])
+		d.load(&v.List[0], field, around, buf[:size])
 		return
 	}
 }

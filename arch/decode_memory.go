@@ -3,43 +3,42 @@ package arch
 // An arena hands out slices of one array that is used again for the next call. What does not fit is allocated, and the
 // array is made large enough for it the next time.
 type arena[T any] struct {
-	chunk  []T
-	used   int // of chunk
-	wanted int // since the last reset
+	chunk []T
+	used  int // of chunk
+	spilt int // used of chunks that were full
+	peak  int // most that was in use at once since the last reset
 }
 
 // arenaFirst is the least number of elements to allocate.
 const arenaFirst = 16
 
 func (a *arena[T]) reset() {
-	if a.wanted > len(a.chunk) {
-		a.chunk = make([]T, a.wanted)
+	if a.peak > len(a.chunk) {
+		a.chunk = make([]T, a.peak)
 	}
-	a.used, a.wanted = 0, 0
+	a.used, a.spilt, a.peak = 0, 0, 0
 }
 
 // take returns n elements with whatever they held before.
 func (a *arena[T]) take(n int) []T {
-	a.wanted += n
 	if len(a.chunk)-a.used < n {
+		a.spilt += a.used
 		a.chunk, a.used = make([]T, max(n, arenaFirst, len(a.chunk))), 0
 	}
-	s := a.chunk[a.used : a.used+n : a.used+n]
 	a.used += n
-	return s
+	a.peak = max(a.peak, a.spilt+a.used)
+	return a.chunk[a.used-n : a.used : a.used]
 }
 
 // resize makes the slice that was taken last n elements long, keeping what it holds.
 func (a *arena[T]) resize(s []T, n int) []T {
-	start := a.used - len(s)
-	a.wanted += n - len(s)
-	if start+n <= len(a.chunk) {
-		a.used = start + n
-		return a.chunk[start : start+n : start+n]
+	a.used -= len(s)
+	if a.used+n <= len(a.chunk) {
+		return a.take(n)
 	}
-	a.chunk, a.used = make([]T, max(2*n, len(a.chunk))), n
-	copy(a.chunk, s)
-	return a.chunk[:n:n]
+	grown := a.take(n)
+	copy(grown, s)
+	return grown
 }
 
 // newValues returns n cleared values, or nil if the call has used up its number of them.

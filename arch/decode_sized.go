@@ -59,7 +59,9 @@ func (d *Decoder) flexible(v *Value, s *Struct, f *frame, depth int) {
 	if i < 0 || i >= len(v.List) || v.List[i].Param == nil {
 		return
 	}
-	d.array(&v.List[i], d.address(v.Raw)+d.knownSize(s), &frame{params: s.Fields, vals: v.List, outer: f}, depth)
+	inner := d.newFrame(s.Fields, v.List, f)
+	defer d.drop(inner)
+	d.array(&v.List[i], d.address(v.Raw)+d.knownSize(s), inner, depth)
 }
 
 func (d *Decoder) sizeFromCall(name string) (uint64, bool) {

@@ -34,7 +34,12 @@ func appendKey(b []byte, start int, name string) []byte {
 	if len(b) > start {
 		b = append(b, ',')
 	}
-	return append(appendJSONString(b, name), ':')
+	return append(appendJSONName(b, name), ':')
+}
+
+// appendJSONName appends a name from the tables, which needs no escapes.
+func appendJSONName(b []byte, name string) []byte {
+	return append(append(append(b, '"'), name...), '"')
 }
 
 func (c *Call) appendJSONRegisters(b []byte) []byte {
@@ -142,7 +147,7 @@ func appendJSONSignal(b []byte, n int64, abi ABI) []byte {
 func appendJSONEnum(b []byte, s *Set, v uint64, abi ABI) []byte {
 	if s != nil {
 		if name := s.NameOf(v, abi); name != "" {
-			return appendJSONString(b, name)
+			return appendJSONName(b, name)
 		}
 	}
 	return appendJSONUint(b, v)
@@ -177,7 +182,7 @@ func appendJSONFlag(b []byte, start int, word []byte) []byte {
 		b = append(b, ',')
 	}
 	if word[0] < '0' || word[0] > '9' {
-		return appendJSONString(b, word)
+		return append(append(append(b, '"'), word...), '"')
 	}
 	return appendJSONUint(b, parseHex(word))
 }

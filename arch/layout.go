@@ -86,6 +86,9 @@ func (p *Param) MemSize(abi ABI) int {
 
 // inMemory is the size and alignment of a field or element.
 func (p *Param) inMemory(abi ABI) (size, align int) {
+	if p.Width == 8 { // a 64-bit number, or a pointer that is said to take 8 bytes
+		return 8, abi.Int64Align()
+	}
 	switch p.Kind {
 	case KindStruct:
 		return p.Struct.Layout(abi)

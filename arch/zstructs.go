@@ -37,8 +37,8 @@ var structBlkpgPartition = Struct{Name: "blkpg_partition", Fields: []Param{
 }}
 
 var structBpfBtfLoad = Struct{Name: "bpf_btf_load", SizedBy: "size", Fields: []Param{
-	{Name: "btf", Kind: KindHex, Width: 8},
-	{Name: "btf_log_buf", Kind: KindHex, Width: 8},
+	{Name: "btf", Kind: KindAddr, Width: 8},
+	{Name: "btf_log_buf", Kind: KindAddr, Width: 8},
 	{Name: "btf_size", Kind: KindUint, Width: 4},
 	{Name: "btf_log_size", Kind: KindUint, Width: 4},
 	{Name: "btf_log_level", Kind: KindUint, Width: 4},
@@ -72,15 +72,15 @@ var structBpfLinkCreate = Struct{Name: "bpf_link_create", SizedBy: "size", Field
 		{Name: "kprobe_multi", Kind: KindStruct, Struct: &Struct{Fields: []Param{
 			{Name: "multi_flags", Kind: KindHex, Width: 4},
 			{Name: "cnt", Kind: KindUint, Width: 4},
-			{Name: "syms", Kind: KindHex, Width: 8},
-			{Name: "addrs", Kind: KindHex, Width: 8},
-			{Name: "cookies", Kind: KindHex, Width: 8},
+			{Name: "syms", Kind: KindAddr, Width: 8},
+			{Name: "addrs", Kind: KindAddr, Width: 8},
+			{Name: "cookies", Kind: KindAddr, Width: 8},
 		}}, When: &Cond{Param: "attach_type", Values: []uint64{0x2a, 0x38}, Ref: Ref{Up: 1, Idx: 2}}},
 		{Name: "uprobe_multi", Kind: KindStruct, Struct: &Struct{Fields: []Param{
 			{Name: "path", Kind: KindPath, Width: 8},
-			{Name: "offsets", Kind: KindHex, Width: 8},
-			{Name: "ref_ctr_offsets", Kind: KindHex, Width: 8},
-			{Name: "cookies", Kind: KindHex, Width: 8},
+			{Name: "offsets", Kind: KindAddr, Width: 8},
+			{Name: "ref_ctr_offsets", Kind: KindAddr, Width: 8},
+			{Name: "cookies", Kind: KindAddr, Width: 8},
 			{Name: "cnt", Kind: KindUint, Width: 4},
 			{Name: "multi_flags", Kind: KindHex, Width: 4},
 			{Name: "pid", Kind: KindPID, Width: 4},
@@ -97,7 +97,7 @@ var structBpfLinkCreate = Struct{Name: "bpf_link_create", SizedBy: "size", Field
 			{Name: "expected_revision", Kind: KindUint, Width: 8},
 		}}, When: &Cond{Param: "attach_type", Values: []uint64{0x2e, 0x2f, 0x36, 0x37}, Ref: Ref{Up: 1, Idx: 2}}},
 		{Name: "iter", Kind: KindStruct, Struct: &Struct{Fields: []Param{
-			{Name: "iter_info", Kind: KindHex, Width: 8},
+			{Name: "iter_info", Kind: KindAddr, Width: 8},
 			{Name: "iter_info_len", Kind: KindUint, Width: 4},
 		}}, When: &Cond{Param: "attach_type", Values: []uint64{0x1c}, Ref: Ref{Up: 1, Idx: 2}}},
 		{Name: "perf_event", Kind: KindStruct, Struct: &Struct{Fields: []Param{
@@ -122,10 +122,10 @@ var structBpfLinkUpdate = Struct{Name: "bpf_link_update", SizedBy: "size", Field
 }}
 
 var structBpfMapBatch = Struct{Name: "bpf_map_batch", SizedBy: "size", Fields: []Param{
-	{Name: "in_batch", Kind: KindHex, Width: 8},
-	{Name: "out_batch", Kind: KindHex, Width: 8},
-	{Name: "keys", Kind: KindHex, Width: 8},
-	{Name: "values", Kind: KindHex, Width: 8},
+	{Name: "in_batch", Kind: KindAddr, Width: 8},
+	{Name: "out_batch", Kind: KindAddr, Width: 8},
+	{Name: "keys", Kind: KindAddr, Width: 8},
+	{Name: "values", Kind: KindAddr, Width: 8},
 	{Name: "count", Kind: KindUint, Width: 4},
 	{Name: "map_fd", Kind: KindFD, Width: 4},
 	{Name: "elem_flags", Kind: KindFlags, Width: 8, Set: &setBpfMapElemFlags},
@@ -139,7 +139,7 @@ var structBpfMapCreate = Struct{Name: "bpf_map_create", SizedBy: "size", Fields:
 	{Name: "max_entries", Kind: KindUint, Width: 4},
 	{Name: "map_flags", Kind: KindFlags, Width: 4, Set: &setBpfMapFlags},
 	{Name: "inner_map_fd", Kind: KindFD, Width: 4},
-	{Name: "numa_node", Kind: KindUint, Width: 4},
+	{Name: "numa_node", Kind: KindUint, Width: 4, When: &Cond{Param: "map_flags", Any: true, Mask: 0x4, Ref: Ref{Idx: 4}}},
 	{Name: "map_name", Kind: KindChars, Count: 16},
 	{Name: "map_ifindex", Kind: KindUint, Width: 4},
 	{Name: "btf_fd", Kind: KindFD, Width: 4},
@@ -149,14 +149,14 @@ var structBpfMapCreate = Struct{Name: "bpf_map_create", SizedBy: "size", Fields:
 	{Name: "map_extra", Kind: KindHex, Width: 8},
 	{Name: "value_type_btf_obj_fd", Kind: KindFD, Width: 4},
 	{Name: "map_token_fd", Kind: KindFD, Width: 4},
-	{Name: "excl_prog_hash", Kind: KindHex, Width: 8},
+	{Name: "excl_prog_hash", Kind: KindAddr, Width: 8},
 	{Name: "excl_prog_hash_size", Kind: KindUint, Width: 4},
 }}
 
 var structBpfMapElem = Struct{Name: "bpf_map_elem", SizedBy: "size", Fields: []Param{
 	{Name: "map_fd", Kind: KindFD, Width: 4},
-	{Name: "key", Kind: KindHex, Width: 8},
-	{Name: "value", Kind: KindHex, Width: 8},
+	{Name: "key", Kind: KindAddr, Width: 8},
+	{Name: "value", Kind: KindAddr, Width: 8},
 	{Name: "flags", Kind: KindFlags, Width: 8, Set: &setBpfMapElemFlags},
 }}
 
@@ -166,8 +166,8 @@ var structBpfMapFd = Struct{Name: "bpf_map_fd", SizedBy: "size", Fields: []Param
 
 var structBpfMapNextKey = Struct{Name: "bpf_map_next_key", SizedBy: "size", Fields: []Param{
 	{Name: "map_fd", Kind: KindFD, Width: 4},
-	{Name: "key", Kind: KindHex, Width: 8},
-	{Name: "next_key", Kind: KindHex, Width: 8},
+	{Name: "key", Kind: KindAddr, Width: 8},
+	{Name: "next_key", Kind: KindAddr, Width: 8},
 }}
 
 var structBpfNextId = Struct{Name: "bpf_next_id", SizedBy: "size", Fields: []Param{
@@ -185,7 +185,7 @@ var structBpfObj = Struct{Name: "bpf_obj", SizedBy: "size", Fields: []Param{
 var structBpfObjInfo = Struct{Name: "bpf_obj_info", SizedBy: "size", Fields: []Param{
 	{Name: "bpf_fd", Kind: KindFD, Width: 4},
 	{Name: "info_len", Kind: KindUint, Width: 4},
-	{Name: "info", Kind: KindHex, Width: 8},
+	{Name: "info", Kind: KindAddr, Width: 8},
 }}
 
 var structBpfProgAssocStructOps = Struct{Name: "bpf_prog_assoc_struct_ops", SizedBy: "size", Fields: []Param{
@@ -213,11 +213,11 @@ var structBpfProgBindMap = Struct{Name: "bpf_prog_bind_map", SizedBy: "size", Fi
 var structBpfProgLoad = Struct{Name: "bpf_prog_load", SizedBy: "size", Fields: []Param{
 	{Name: "prog_type", Kind: KindEnum, Width: 4, Set: &setBpfProgType},
 	{Name: "insn_cnt", Kind: KindUint, Width: 4},
-	{Name: "insns", Kind: KindHex, Width: 8},
+	{Name: "insns", Kind: KindAddr, Width: 8},
 	{Name: "license", Kind: KindString, Width: 8},
 	{Name: "log_level", Kind: KindUint, Width: 4},
 	{Name: "log_size", Kind: KindUint, Width: 4},
-	{Name: "log_buf", Kind: KindHex, Width: 8},
+	{Name: "log_buf", Kind: KindAddr, Width: 8},
 	{Name: "kern_version", Kind: KindHex, Width: 4},
 	{Name: "prog_flags", Kind: KindFlags, Width: 4, Set: &setBpfProgFlags},
 	{Name: "prog_name", Kind: KindChars, Count: 16},
@@ -225,21 +225,21 @@ var structBpfProgLoad = Struct{Name: "bpf_prog_load", SizedBy: "size", Fields: [
 	{Name: "expected_attach_type", Kind: KindEnum, Width: 4, Set: &setBpfAttachType},
 	{Name: "prog_btf_fd", Kind: KindFD, Width: 4},
 	{Name: "func_info_rec_size", Kind: KindUint, Width: 4},
-	{Name: "func_info", Kind: KindHex, Width: 8},
+	{Name: "func_info", Kind: KindAddr, Width: 8},
 	{Name: "func_info_cnt", Kind: KindUint, Width: 4},
 	{Name: "line_info_rec_size", Kind: KindUint, Width: 4},
-	{Name: "line_info", Kind: KindHex, Width: 8},
+	{Name: "line_info", Kind: KindAddr, Width: 8},
 	{Name: "line_info_cnt", Kind: KindUint, Width: 4},
 	{Name: "attach_btf_id", Kind: KindUint, Width: 4},
 	{Name: "attach_prog_fd", Kind: KindFD, Width: 4},
 	{Name: "core_relo_cnt", Kind: KindUint, Width: 4},
-	{Name: "fd_array", Kind: KindHex, Width: 8},
-	{Name: "core_relos", Kind: KindHex, Width: 8},
+	{Name: "fd_array", Kind: KindAddr, Width: 8},
+	{Name: "core_relos", Kind: KindAddr, Width: 8},
 	{Name: "core_relo_rec_size", Kind: KindUint, Width: 4},
 	{Name: "log_true_size", Kind: KindUint, Width: 4},
 	{Name: "prog_token_fd", Kind: KindFD, Width: 4},
 	{Name: "fd_array_cnt", Kind: KindUint, Width: 4},
-	{Name: "signature", Kind: KindHex, Width: 8},
+	{Name: "signature", Kind: KindAddr, Width: 8},
 	{Name: "signature_size", Kind: KindUint, Width: 4},
 	{Name: "keyring_id", Kind: KindEnum, Width: 4, Set: &setKeySerial},
 }}
@@ -249,17 +249,17 @@ var structBpfProgQuery = Struct{Name: "bpf_prog_query", SizedBy: "size", Fields:
 	{Name: "attach_type", Kind: KindEnum, Width: 4, Set: &setBpfAttachType},
 	{Name: "query_flags", Kind: KindFlags, Width: 4, Set: &setBpfQueryFlags},
 	{Name: "attach_flags", Kind: KindFlags, Width: 4, Set: &setBpfAttachFlags},
-	{Name: "prog_ids", Kind: KindHex, Width: 8},
+	{Name: "prog_ids", Kind: KindAddr, Width: 8},
 	{Name: "prog_cnt", Kind: KindUint, Width: 4},
 	{Name: "_", Kind: KindUint, Width: 4},
-	{Name: "prog_attach_flags", Kind: KindHex, Width: 8},
-	{Name: "link_ids", Kind: KindHex, Width: 8},
-	{Name: "link_attach_flags", Kind: KindHex, Width: 8},
+	{Name: "prog_attach_flags", Kind: KindAddr, Width: 8},
+	{Name: "link_ids", Kind: KindAddr, Width: 8},
+	{Name: "link_attach_flags", Kind: KindAddr, Width: 8},
 	{Name: "revision", Kind: KindUint, Width: 8},
 }}
 
 var structBpfProgStreamRead = Struct{Name: "bpf_prog_stream_read", SizedBy: "size", Fields: []Param{
-	{Name: "stream_buf", Kind: KindHex, Width: 8},
+	{Name: "stream_buf", Kind: KindAddr, Width: 8},
 	{Name: "stream_buf_len", Kind: KindUint, Width: 4},
 	{Name: "stream_id", Kind: KindUint, Width: 4},
 	{Name: "prog_fd", Kind: KindFD, Width: 4},
@@ -271,13 +271,13 @@ var structBpfProgTest = Struct{Name: "bpf_prog_test", SizedBy: "size", Fields: [
 	{Name: "data_size_in", Kind: KindUint, Width: 4},
 	{Name: "data_size_out", Kind: KindUint, Width: 4},
 	{Name: "data_in", Kind: KindBytes, Len: "data_size_in", LenRef: Ref{Idx: 2}, Width: 8},
-	{Name: "data_out", Kind: KindHex, Width: 8},
+	{Name: "data_out", Kind: KindAddr, Width: 8},
 	{Name: "repeat", Kind: KindUint, Width: 4},
 	{Name: "duration", Kind: KindUint, Width: 4},
 	{Name: "ctx_size_in", Kind: KindUint, Width: 4},
 	{Name: "ctx_size_out", Kind: KindUint, Width: 4},
 	{Name: "ctx_in", Kind: KindBytes, Len: "ctx_size_in", LenRef: Ref{Idx: 8}, Width: 8},
-	{Name: "ctx_out", Kind: KindHex, Width: 8},
+	{Name: "ctx_out", Kind: KindAddr, Width: 8},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setBpfTestFlags},
 	{Name: "cpu", Kind: KindUint, Width: 4},
 	{Name: "batch_size", Kind: KindUint, Width: 4},
@@ -295,7 +295,7 @@ var structBpfTaskFdQuery = Struct{Name: "bpf_task_fd_query", SizedBy: "size", Fi
 	{Name: "fd", Kind: KindFD, Width: 4},
 	{Name: "flags", Kind: KindUint, Width: 4},
 	{Name: "buf_len", Kind: KindUint, Width: 4},
-	{Name: "buf", Kind: KindHex, Width: 8},
+	{Name: "buf", Kind: KindAddr, Width: 8},
 	{Name: "prog_id", Kind: KindUint, Width: 4},
 	{Name: "fd_type", Kind: KindUint, Width: 4},
 	{Name: "probe_offset", Kind: KindUint, Width: 8},
@@ -349,16 +349,16 @@ var structCapUserHeader = Struct{Name: "cap_user_header", Fields: []Param{
 
 var structCloneArgs = Struct{Name: "clone_args", SizedBy: "size", Fields: []Param{
 	{Name: "flags", Kind: KindFlags, Width: 8, Set: &setClone3},
-	{Name: "pidfd", Kind: KindHex, Width: 8},
-	{Name: "child_tid", Kind: KindHex, Width: 8},
-	{Name: "parent_tid", Kind: KindHex, Width: 8},
+	{Name: "pidfd", Kind: KindAddr, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x1000}},
+	{Name: "child_tid", Kind: KindAddr, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x1200000}},
+	{Name: "parent_tid", Kind: KindAddr, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x100000}},
 	{Name: "exit_signal", Kind: KindEnum, Width: 8, Set: &setExitSignal},
-	{Name: "stack", Kind: KindHex, Width: 8},
+	{Name: "stack", Kind: KindAddr, Width: 8},
 	{Name: "stack_size", Kind: KindHex, Width: 8},
-	{Name: "tls", Kind: KindHex, Width: 8},
+	{Name: "tls", Kind: KindHex, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x80000}},
 	{Name: "set_tid", Kind: KindArray, Elem: &Param{Kind: KindPID, Width: 4}, Len: "set_tid_size", LenRef: Ref{Idx: 9}, Width: 8},
 	{Name: "set_tid_size", Kind: KindUint, Width: 8},
-	{Name: "cgroup", Kind: KindUint, Width: 8},
+	{Name: "cgroup", Kind: KindUint, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x200000000}},
 }}
 
 var structCmsghdr = Struct{Name: "cmsghdr", Fields: []Param{
@@ -466,8 +466,8 @@ var structFlockAlt1 = Struct{Name: "flock", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS6
 	{Name: "l_whence", Kind: KindEnum, Width: 2, Set: &setSeek},
 	{Name: "l_start", Kind: KindInt},
 	{Name: "l_len", Kind: KindInt},
-	{Name: "l_sysid", Kind: KindInt},
 	{Name: "l_pid", Kind: KindPID, Width: 4, When: &Cond{Param: "op", Values: []uint64{0x5}, Ref: Ref{Up: CallLevel, Idx: 1}, PerABI: []CondABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Values: []uint64{0x7}}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Values: []uint64{0xe}}}}},
+	{Name: "l_sysid", Kind: KindInt},
 	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindInt}, Count: 4},
 }}
 
@@ -542,10 +542,10 @@ var structFuseBackingMap = Struct{Name: "fuse_backing_map", Fields: []Param{
 }}
 
 var structFutexWaitv = Struct{Name: "futex_waitv", Fields: []Param{
-	{Name: "val", Kind: KindUint, Width: 8},
-	{Name: "uaddr", Kind: KindHex, Width: 8},
+	{Name: "val", Kind: KindHex, Width: 8},
+	{Name: "uaddr", Kind: KindAddr, Width: 8},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setFutex2},
-	{Name: "__reserved", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
 var structGroupReq = Struct{Name: "group_req", Fields: []Param{
@@ -631,6 +631,16 @@ var structIfreqIndex = Struct{Name: "ifreq_index", Fields: []Param{
 	{Name: "ifr_ifindex", Kind: KindInt, Width: 4},
 }}
 
+var structIfreqMetric = Struct{Name: "ifreq_metric", Fields: []Param{
+	{Name: "ifr_name", Kind: KindChars, Count: 16},
+	{Name: "ifr_metric", Kind: KindInt, Width: 4},
+}}
+
+var structIfreqMtu = Struct{Name: "ifreq_mtu", Fields: []Param{
+	{Name: "ifr_name", Kind: KindChars, Count: 16},
+	{Name: "ifr_mtu", Kind: KindInt, Width: 4},
+}}
+
 var structIfreqName = Struct{Name: "ifreq_name", Fields: []Param{
 	{Name: "ifr_name", Kind: KindChars, Count: 16},
 }}
@@ -638,6 +648,11 @@ var structIfreqName = Struct{Name: "ifreq_name", Fields: []Param{
 var structIfreqNewname = Struct{Name: "ifreq_newname", Fields: []Param{
 	{Name: "ifr_name", Kind: KindChars, Count: 16},
 	{Name: "ifr_newname", Kind: KindChars, Count: 16},
+}}
+
+var structIfreqQlen = Struct{Name: "ifreq_qlen", Fields: []Param{
+	{Name: "ifr_name", Kind: KindChars, Count: 16},
+	{Name: "ifr_qlen", Kind: KindInt, Width: 4},
 }}
 
 var structIfreqSlave = Struct{Name: "ifreq_slave", Fields: []Param{
@@ -671,18 +686,6 @@ var structIn6Pktinfo = Struct{Name: "in6_pktinfo", Fields: []Param{
 	{Name: "ipi6_ifindex", Kind: KindInt, Width: 4},
 }}
 
-var structIoCqringOffsets = Struct{Name: "io_cqring_offsets", Fields: []Param{
-	{Name: "head", Kind: KindUint, Width: 4},
-	{Name: "tail", Kind: KindUint, Width: 4},
-	{Name: "ring_mask", Kind: KindUint, Width: 4},
-	{Name: "ring_entries", Kind: KindUint, Width: 4},
-	{Name: "overflow", Kind: KindUint, Width: 4},
-	{Name: "cqes", Kind: KindUint, Width: 4},
-	{Name: "flags", Kind: KindUint, Width: 4},
-	{Name: "resv1", Kind: KindUint, Width: 4},
-	{Name: "user_addr", Kind: KindHex, Width: 8},
-}}
-
 var structIoEvent = Struct{Name: "io_event", Fields: []Param{
 	{Name: "data", Kind: KindHex, Width: 8},
 	{Name: "obj", Kind: KindHex, Width: 8},
@@ -690,20 +693,13 @@ var structIoEvent = Struct{Name: "io_event", Fields: []Param{
 	{Name: "res2", Kind: KindInt, Width: 8},
 }}
 
-var structIoSqringOffsets = Struct{Name: "io_sqring_offsets", Fields: []Param{
-	{Name: "head", Kind: KindUint, Width: 4},
-	{Name: "tail", Kind: KindUint, Width: 4},
-	{Name: "ring_mask", Kind: KindUint, Width: 4},
-	{Name: "ring_entries", Kind: KindUint, Width: 4},
-	{Name: "flags", Kind: KindUint, Width: 4},
-	{Name: "dropped", Kind: KindUint, Width: 4},
-	{Name: "array", Kind: KindUint, Width: 4},
-	{Name: "resv1", Kind: KindUint, Width: 4},
-	{Name: "user_addr", Kind: KindHex, Width: 8},
+var structIoRingOffsets = Struct{Name: "io_ring_offsets", Fields: []Param{
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 8},
+	{Name: "user_addr", Kind: KindAddr, Width: 8},
 }}
 
 var structIoUringBufReg = Struct{Name: "io_uring_buf_reg", Fields: []Param{
-	{Name: "ring_addr", Kind: KindHex, Width: 8},
+	{Name: "ring_addr", Kind: KindAddr, Width: 8},
 	{Name: "ring_entries", Kind: KindUint, Width: 4},
 	{Name: "bgid", Kind: KindUint, Width: 2},
 	{Name: "flags", Kind: KindFlags, Width: 2, Set: &setIoUringPbuf},
@@ -739,16 +735,16 @@ var structIoUringGeteventsArg = Struct{Name: "io_uring_getevents_arg", Fields: [
 }}
 
 var structIoUringParams = Struct{Name: "io_uring_params", Fields: []Param{
-	{Name: "sq_entries", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "cq_entries", Kind: KindUint, Width: 4},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setIoUringSetup},
 	{Name: "sq_thread_cpu", Kind: KindUint, Width: 4},
 	{Name: "sq_thread_idle", Kind: KindUint, Width: 4},
-	{Name: "features", Kind: KindFlags, Width: 4, Set: &setIoUringFeat},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "wq_fd", Kind: KindFD, Width: 4, When: &Cond{Param: "flags", Any: true, Mask: 0x20, Ref: Ref{Idx: 2}}},
-	{Name: "resv", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
-	{Name: "sq_off", Kind: KindStruct, Struct: &structIoSqringOffsets},
-	{Name: "cq_off", Kind: KindStruct, Struct: &structIoCqringOffsets},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
+	{Name: "sq_off", Kind: KindStruct, Struct: &structIoRingOffsets},
+	{Name: "cq_off", Kind: KindStruct, Struct: &structIoRingOffsets},
 }}
 
 var structIoUringRestriction = Struct{Name: "io_uring_restriction", Fields: []Param{
@@ -762,21 +758,21 @@ var structIoUringRsrcRegister = Struct{Name: "io_uring_rsrc_register", Fields: [
 	{Name: "nr", Kind: KindUint, Width: 4},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setIoUringRsrc},
 	{Name: "resv2", Kind: KindUint, Width: 8},
-	{Name: "data", Kind: KindHex, Width: 8},
-	{Name: "tags", Kind: KindHex, Width: 8},
+	{Name: "data", Kind: KindAddr, Width: 8},
+	{Name: "tags", Kind: KindAddr, Width: 8},
 }}
 
 var structIoUringRsrcUpdate = Struct{Name: "io_uring_rsrc_update", Fields: []Param{
 	{Name: "offset", Kind: KindUint, Width: 4},
 	{Name: "resv", Kind: KindUint, Width: 4},
-	{Name: "data", Kind: KindHex, Width: 8},
+	{Name: "data", Kind: KindAddr, Width: 8},
 }}
 
 var structIoUringRsrcUpdate2 = Struct{Name: "io_uring_rsrc_update2", Fields: []Param{
 	{Name: "offset", Kind: KindUint, Width: 4},
 	{Name: "resv", Kind: KindUint, Width: 4},
-	{Name: "data", Kind: KindHex, Width: 8},
-	{Name: "tags", Kind: KindHex, Width: 8},
+	{Name: "data", Kind: KindAddr, Width: 8},
+	{Name: "tags", Kind: KindAddr, Width: 8},
 	{Name: "nr", Kind: KindUint, Width: 4},
 	{Name: "resv2", Kind: KindUint, Width: 4},
 }}
@@ -880,13 +876,13 @@ var structIpMsfilter = Struct{Name: "ip_msfilter", Fields: []Param{
 }}
 
 var structIpc64Perm = Struct{Name: "ipc64_perm", Fields: []Param{
-	{Name: "key", Kind: KindHex, Width: 4},
+	{Name: "_", Kind: KindHex, Width: 4},
 	{Name: "uid", Kind: KindUID, Width: 4},
 	{Name: "gid", Kind: KindUID, Width: 4},
-	{Name: "cuid", Kind: KindUID, Width: 4},
-	{Name: "cgid", Kind: KindUID, Width: 4},
+	{Name: "_", Kind: KindUID, Width: 4},
+	{Name: "_", Kind: KindUID, Width: 4},
 	{Name: "mode", Kind: KindMode, Width: 4},
-	{Name: "seq", Kind: KindUint, Width: 2},
+	{Name: "_", Kind: KindUint, Width: 2},
 	{Name: "_", Kind: KindUint, Width: 2},
 	{Name: "_", Kind: KindUint},
 	{Name: "_", Kind: KindUint},
@@ -1107,7 +1103,7 @@ var structMntIdReq = Struct{Name: "mnt_id_req", Fields: []Param{
 var structMntIdReqList = Struct{Name: "mnt_id_req_list", Fields: []Param{
 	{Name: "size", Kind: KindUint, Width: 4},
 	{Name: "mnt_ns_fd", Kind: KindFD, Width: 4},
-	{Name: "mnt_id", Kind: KindEnum, Width: 8, Set: &setListmountId},
+	{Name: "mnt_id", Kind: KindHex, Width: 8},
 	{Name: "param", Kind: KindHex, Width: 8},
 	{Name: "mnt_ns_id", Kind: KindHex, Width: 8, When: &Cond{Param: "size", Any: true, Mask: 0xffffffe0}},
 }}
@@ -1126,7 +1122,7 @@ var structMountAttr = Struct{Name: "mount_attr", SizedBy: "size", Fields: []Para
 }}
 
 var structMqAttr = Struct{Name: "mq_attr", Fields: []Param{
-	{Name: "mq_flags", Kind: KindFlags, Set: &setOpen},
+	{Name: "mq_flags", Kind: KindFlags, Set: &setMqFlags},
 	{Name: "mq_maxmsg", Kind: KindInt},
 	{Name: "mq_msgsize", Kind: KindInt},
 	{Name: "mq_curmsgs", Kind: KindInt},
@@ -1160,19 +1156,17 @@ var structMsghdrRecv = Struct{Name: "msghdr_recv", Fields: []Param{
 
 var structMsqid64Ds = Struct{Name: "msqid64_ds", ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<PPC64 | 1<<PPC64LE | 1<<S390X | 1<<MIPS64 | 1<<MIPSEL64 | 1<<LoongArch64 | 1<<SPARC64 | 1<<PARISC64 | 1<<Alpha, Alt: &structMsqid64DsAlt1, Fields: []Param{
 	{Name: "msg_perm", Kind: KindStruct, Struct: &structIpc64Perm},
-	{Name: "msg_stime", Kind: KindInt},
-	{Name: "msg_rtime", Kind: KindInt},
-	{Name: "msg_ctime", Kind: KindInt},
-	{Name: "msg_cbytes", Kind: KindUint},
-	{Name: "msg_qnum", Kind: KindUint},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindInt}, Count: 3},
+	{Name: "_", Kind: KindUint},
+	{Name: "_", Kind: KindUint},
 	{Name: "msg_qbytes", Kind: KindUint},
 }}
 
 var structMsqid64DsAlt1 = Struct{Name: "msqid64_ds", Fields: []Param{
 	{Name: "msg_perm", Kind: KindStruct, Struct: &structIpc64Perm},
 	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint}, Count: 6},
-	{Name: "msg_cbytes", Kind: KindUint},
-	{Name: "msg_qnum", Kind: KindUint},
+	{Name: "_", Kind: KindUint},
+	{Name: "_", Kind: KindUint},
 	{Name: "msg_qbytes", Kind: KindUint},
 }}
 
@@ -1233,12 +1227,12 @@ var structPerfEventAttr = Struct{Name: "perf_event_attr", SizedBy: "size", Field
 	{Name: "read_format", Kind: KindFlags, Width: 8, Set: &setPerfReadFormat},
 	{Name: "bits", Kind: KindStruct, Struct: &structPerfEventBits},
 	{Name: "wakeup_events", Kind: KindUint, Width: 4},
-	{Name: "bp_type", Kind: KindFlags, Width: 4, Set: &setPerfBp},
+	{Name: "bp_type", Kind: KindFlags, Width: 4, Set: &setPerfBp, When: &Cond{Param: "type", Values: []uint64{0x5}}},
 	{Name: "config1", Kind: KindHex, Width: 8},
 	{Name: "config2", Kind: KindHex, Width: 8},
-	{Name: "branch_sample_type", Kind: KindFlags, Width: 8, Set: &setPerfBranchSample},
+	{Name: "branch_sample_type", Kind: KindFlags, Width: 8, Set: &setPerfBranchSample, When: &Cond{Param: "sample_type", Any: true, Mask: 0x800, Ref: Ref{Idx: 4}}},
 	{Name: "sample_regs_user", Kind: KindHex, Width: 8},
-	{Name: "sample_stack_user", Kind: KindUint, Width: 4},
+	{Name: "sample_stack_user", Kind: KindUint, Width: 4, When: &Cond{Param: "sample_type", Any: true, Mask: 0x2000, Ref: Ref{Idx: 4}}},
 	{Name: "clockid", Kind: KindEnum, Width: 4, Set: &setClockid},
 	{Name: "sample_regs_intr", Kind: KindHex, Width: 8},
 	{Name: "aux_watermark", Kind: KindUint, Width: 4},
@@ -1983,7 +1977,22 @@ var structStatfs64Alt1 = Struct{Name: "statfs64", ABIs: 1<<S390X | 1<<S390, Alt:
 	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 5},
 }}
 
-var structStatfs64Alt2 = Struct{Name: "statfs64", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structStatfs64Alt3, Fields: []Param{
+var structStatfs64Alt2 = Struct{Name: "statfs64", ABIs: 1<<MIPS64 | 1<<MIPSEL64, Alt: &structStatfs64Alt3, Fields: []Param{
+	{Name: "f_type", Kind: KindHex},
+	{Name: "f_bsize", Kind: KindUint},
+	{Name: "f_frsize", Kind: KindUint},
+	{Name: "f_blocks", Kind: KindUint},
+	{Name: "f_bfree", Kind: KindUint},
+	{Name: "f_files", Kind: KindUint},
+	{Name: "f_ffree", Kind: KindUint},
+	{Name: "f_bavail", Kind: KindUint},
+	{Name: "f_fsid", Kind: KindStruct, Struct: &structFsid},
+	{Name: "f_namelen", Kind: KindUint},
+	{Name: "f_flags", Kind: KindHex},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint}, Count: 5},
+}}
+
+var structStatfs64Alt3 = Struct{Name: "statfs64", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structStatfs64Alt4, Fields: []Param{
 	{Name: "f_type", Kind: KindHex, Width: 4},
 	{Name: "f_bsize", Kind: KindUint, Width: 4},
 	{Name: "f_frsize", Kind: KindUint, Width: 4},
@@ -1999,7 +2008,7 @@ var structStatfs64Alt2 = Struct{Name: "statfs64", ABIs: 1<<MIPS | 1<<MIPSEL | 1<
 	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 5},
 }}
 
-var structStatfs64Alt3 = Struct{Name: "statfs64", Fields: []Param{
+var structStatfs64Alt4 = Struct{Name: "statfs64", Fields: []Param{
 	{Name: "f_type", Kind: KindHex},
 	{Name: "f_bsize", Kind: KindUint},
 	{Name: "f_blocks", Kind: KindUint, Width: 8},
@@ -2072,7 +2081,25 @@ var structTcpRepairWindow = Struct{Name: "tcp_repair_window", Fields: []Param{
 	{Name: "rcv_wup", Kind: KindUint, Width: 4},
 }}
 
-var structTermio = Struct{Name: "termio", Fields: []Param{
+var structTermio = Struct{Name: "termio", ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Alt: &structTermioAlt1, Fields: []Param{
+	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
+	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
+	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},
+	{Name: "c_lflag", Kind: KindFlags, Width: 2, Set: &setTermiosLflag},
+	{Name: "c_line", Kind: KindEnum, Width: 1, Set: &setTtyLdisc},
+	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 10},
+}}
+
+var structTermioAlt1 = Struct{Name: "termio", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermioAlt2, Fields: []Param{
+	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
+	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
+	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},
+	{Name: "c_lflag", Kind: KindFlags, Width: 2, Set: &setTermiosLflag},
+	{Name: "c_line", Kind: KindEnum, Width: 1, Set: &setTtyLdisc},
+	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 23},
+}}
+
+var structTermioAlt2 = Struct{Name: "termio", Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},

@@ -44,7 +44,7 @@ func traced(t *testing.T, selection []string, argv ...string) ([]string, string)
 // callsIn counts the trace's lines by call.
 func callsIn(t *testing.T, file string) map[string]int {
 	t.Helper()
-	trace := parseFile(t, file)
+	trace := steadTracer.read(t, file)
 	if len(trace.Noise) > 0 {
 		t.Errorf("the trace has %d lines that are no calls, such as %q", len(trace.Noise), trace.Noise[0])
 	}

@@ -246,17 +246,17 @@ func total(spans []Span) (n int) {
 	return n
 }
 
-// CString reads a string that ends in NUL, at most max bytes with the NUL, in steps that do not cross pages. It returns what
-// it read without the NUL; ErrUnterminated if there is none within max bytes, EFAULT if unreadable memory comes first.
-func (m Memory) CString(addr uint64, max int) (string, error) {
+// CString reads a string that ends in NUL, at most limit bytes with the NUL, in steps that do not cross pages. It returns what
+// it read without the NUL; ErrUnterminated if there is none within limit bytes, EFAULT if unreadable memory comes first.
+func (m Memory) CString(addr uint64, limit int) (string, error) {
 	var step [minPage]byte
 	var long []byte
-	for done := 0; done < max; {
+	for done := 0; done < limit; {
 		at := addr + uint64(done)
 		if at < addr {
 			return string(long), unix.EFAULT
 		}
-		p := step[:min(pageRest(at), max-done)]
+		p := step[:min(pageRest(at), limit-done)]
 		n, err := m.ReadMem(p, at)
 		if end := bytes.IndexByte(p[:n], 0); end >= 0 {
 			return string(append(long, p[:end]...)), nil

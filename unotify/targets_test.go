@@ -174,7 +174,7 @@ func inPIDNamespace(t *testing.T) bool {
 		t.Skip("cannot make a pid namespace:", err)
 	case err != nil:
 		t.Fatalf("%v\n%s", err, out)
-	case strings.Contains(string(out), "--- SKIP"):
+	case strings.HasPrefix(string(out), "--- SKIP") || strings.Contains(string(out), "\n--- SKIP"):
 		t.Skipf("skipped in the namespace:\n%s", out)
 	}
 	t.Logf("in a pid namespace:\n%s", out)

@@ -3,9 +3,11 @@
 package filter
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	seccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
@@ -43,18 +45,30 @@ func NativeABIs() []arch.ABI {
 	return append([]arch.ABI{native}, native.Compat()...)
 }
 
-// Build makes the filter and checks it call by call. What libseccomp cannot say (calls newer than its tables) is put before
-// its program.
+// Build gives the filter of a spec, checked call by call.
 func Build(s Spec) (Program, error) {
 	if len(s.ABIs) == 0 {
 		s.ABIs = NativeABIs()
 	}
+	if prog, ok := lookup(s); ok {
+		return prog, nil
+	}
+	return Compile(s)
+}
+
+// Compile is Build without the filters that were built in advance. What libseccomp cannot say (calls newer than its tables) is
+// put before its program.
+func Compile(s Spec) (Program, error) {
 	p := plan(s)
 	body, err := p.compile()
 	if err != nil {
 		return nil, err
 	}
-	prog := append(p.prologue(), body...)
+	missing, err := p.missing(body)
+	if err != nil {
+		return nil, err
+	}
+	prog := append(p.prologue(missing), body...)
 	if len(prog) > unix.BPF_MAXINSNS {
 		return nil, fmt.Errorf("build filter: %d instructions, the kernel takes %d", len(prog), unix.BPF_MAXINSNS)
 	}
@@ -70,7 +84,6 @@ type builder struct {
 	fallback seccomp.ScmpAction
 	action   seccomp.ScmpAction
 	calls    arch.Selection // that get action
-	left     arch.Selection // of them, what libseccomp does not know
 }
 
 func plan(s Spec) *builder {
@@ -93,26 +106,28 @@ func (b *builder) compile() (Program, error) {
 		return nil, fmt.Errorf("build filter: %w", err)
 	}
 	for _, id := range b.calls.IDs() {
-		b.add(f, id)
+		// A name that libseccomp does not know, on all or some of the ABIs, is left to the prologue.
+		if nr, err := seccomp.GetSyscallFromName(id.Name()); err == nil {
+			_ = f.AddRule(nr, b.action)
+		}
 	}
-	return export(f)
+	raw, err := export(f)
+	return decode(raw, b.abis[0].ByteOrder()), err
 }
 
 func (b *builder) setUp(f *seccomp.ScmpFilter) error {
-	native := false
+	if !slices.Contains(b.abis, arch.Native()) { // first: libseccomp takes ABIs of one byte order only
+		if err := f.RemoveArch(seccomp.ArchNative); err != nil {
+			return fmt.Errorf("remove native ABI: %w", err)
+		}
+	}
 	for _, abi := range b.abis {
 		a, ok := scmpArch(abi)
 		if !ok {
 			return fmt.Errorf("libseccomp does not know the ABI %s", abi)
 		}
-		native = native || abi == arch.Native()
 		if err := f.AddArch(a); err != nil {
 			return fmt.Errorf("add ABI %s: %w", abi, err)
-		}
-	}
-	if !native {
-		if err := f.RemoveArch(seccomp.ArchNative); err != nil {
-			return fmt.Errorf("remove native ABI: %w", err)
 		}
 	}
 	return errors.Join(f.SetBadArchAction(seccomp.ActAllow), f.SetNoNewPrivsBit(false), f.SetOptimize(2))
@@ -127,19 +142,8 @@ func scmpArch(abi arch.ABI) (seccomp.ScmpArch, bool) {
 	return seccomp.ArchInvalid, false
 }
 
-// add makes a rule, or remembers that libseccomp cannot.
-func (b *builder) add(f *seccomp.ScmpFilter, id arch.ID) {
-	nr, err := seccomp.GetSyscallFromName(id.Name())
-	if err == nil {
-		err = f.AddRule(nr, b.action)
-	}
-	if err != nil {
-		b.left.Add(id)
-	}
-}
-
 // export takes libseccomp's program through a memory file: version 2.5 writes only to descriptors.
-func export(f *seccomp.ScmpFilter) (Program, error) {
+func export(f *seccomp.ScmpFilter) ([]byte, error) {
 	fd, err := unix.MemfdCreate("filter", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("build filter: %w", err)
@@ -157,12 +161,11 @@ func export(f *seccomp.ScmpFilter) (Program, error) {
 	if _, err := file.ReadAt(raw, 0); err != nil {
 		return nil, fmt.Errorf("export filter: %w", err)
 	}
-	return decode(raw), nil
+	return raw, nil
 }
 
-// decode reads struct sock_filter as this machine stores it.
-func decode(raw []byte) Program {
-	order := arch.Native().ByteOrder()
+// decode reads struct sock_filter as the ABIs' machine stores it.
+func decode(raw []byte, order binary.ByteOrder) Program {
 	prog := make(Program, len(raw)/8)
 	for i := range prog {
 		r := raw[8*i:]

@@ -1,10 +1,11 @@
 package filter
 
 import (
+	"fmt"
+	"slices"
+
 	seccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
-
-	"github.com/stead-project/stead/arch"
 )
 
 // Offsets in struct seccomp_data (include/uapi/linux/seccomp.h).
@@ -17,29 +18,37 @@ const (
 // blockSize bounds the numbers of one block: a conditional jump reaches 255 instructions.
 const blockSize = 200
 
-// prologue tests for the calls that libseccomp does not know. Each block falls through to what follows it.
+// missing lists, per ABI of the builder, the numbers that body does not give the action that they should have.
+func (b *builder) missing(body Program) ([][]uint32, error) {
+	lists := make([][]uint32, len(b.abis))
+	for i, abi := range b.abis {
+		for nr, name := range abi.Calls() {
+			if !b.calls.Has(abi.ID(nr)) || multiplexer(name) {
+				continue
+			}
+			got, err := body.Run(abi, nr, [6]uint64{})
+			if err != nil {
+				return nil, fmt.Errorf("check filter for %s %s: %w", abi, name, err)
+			}
+			if got != retOf(b.action) {
+				lists[i] = append(lists[i], uint32(nr))
+			}
+		}
+	}
+	return lists, nil
+}
+
+// prologue tests for calls that libseccomp does not know. Each block falls through to what follows it.
 //
 //	ld arch; jne ABI, end; ld nr; jeq n1, hit; …; jmp end; hit: ret ACTION; end:
-func (b *builder) prologue() Program {
+func (b *builder) prologue(missing [][]uint32) Program {
 	var prog Program
-	for _, abi := range b.abis {
-		numbers := b.numbers(abi)
-		for len(numbers) > 0 {
-			n := min(len(numbers), blockSize)
-			prog = append(prog, block(abi.Audit(), numbers[:n], retOf(b.action))...)
-			numbers = numbers[n:]
+	for i, numbers := range missing {
+		for part := range slices.Chunk(numbers, blockSize) {
+			prog = append(prog, block(b.abis[i].Audit(), part, retOf(b.action))...)
 		}
 	}
 	return prog
-}
-
-func (b *builder) numbers(abi arch.ABI) (list []uint32) {
-	for _, id := range b.left.IDs() {
-		if nr, ok := abi.NumberOf(id); ok {
-			list = append(list, uint32(nr))
-		}
-	}
-	return list
 }
 
 func block(token uint32, numbers []uint32, ret uint32) Program {
