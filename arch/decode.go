@@ -34,7 +34,7 @@ const (
 // A Decoder turns registers and memory into Calls. The zero value is ready, with the default bounds. It keeps its scratch
 // between calls, so one Decoder serves one goroutine, and a Call is good until the next Decode (Call.Clone lasts).
 type Decoder struct {
-	MaxBytes  int // bytes of target memory kept for one call
+	MaxBytes  int // bytes of target memory read for one call, less what follows a NUL
 	MaxString int // bytes of a string that is not a path, with its NUL
 	MaxData   int // bytes read of a buffer (write's buf, an iovec's data); negative: none
 	MaxItems  int // elements of an array, strings of argv

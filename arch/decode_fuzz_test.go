@@ -178,11 +178,11 @@ func FuzzStrings(f *testing.F) {
 	f.Add(make([]byte, 5000), uint64(1<<64-1), uint8(I386))
 	sig := &Signature{Name: "f", Params: []Param{{Name: "path", Kind: KindPath}, {Name: "text", Kind: KindString}, {Name: "argv", Kind: KindStrings}}}
 	f.Fuzz(func(t *testing.T, mem []byte, addr uint64, abi uint8) {
-		var d Decoder
+		d := Decoder{MaxBytes: 1 << 14}
 		var c Call
 		d.DecodeAs(&c, sig, Data{ABI: ABI(abi % uint8(NumABIs)), Args: [6]uint64{addr, addr, addr}}, &sparse{b: mem})
 		checkCall(t, &c)
-		if bytes, _ := checkBounds(t, c.Args); bytes > DefaultMaxBytes {
+		if bytes, _ := checkBounds(t, c.Args); bytes > d.MaxBytes {
 			t.Fatalf("%d bytes kept", bytes)
 		}
 		if v := c.Arg("path"); v.State == OK && (len(v.Bytes) >= MaxPath || addr-fuzzBase >= uint64(len(mem))) {
@@ -230,7 +230,7 @@ func FuzzText(f *testing.F) {
 				sig.Params[0] = Param{Name: "arg", Kind: KindStruct, Struct: &pair}
 			}
 			for _, abi := range []ABI{X86_64, MIPS} {
-				d := Decoder{MaxData: 1 << 16}
+				d := Decoder{MaxData: 1 << 12, MaxBytes: 1 << 12}
 				var c Call
 				d.DecodeAs(&c, sig, Data{ABI: abi, Args: [6]uint64{fuzzBase, n}}, &sparse{b: mem})
 				checkCall(t, &c)

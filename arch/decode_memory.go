@@ -77,12 +77,12 @@ func (d *Decoder) block(addr uint64, n int) ([]byte, State) {
 	if !d.reachable(addr, uint64(n)) {
 		return nil, Unreadable
 	}
+	d.left -= n
 	b := d.bytes.take(n)
 	if d.readAt(b, addr) != n {
 		d.bytes.resize(b, 0)
 		return nil, Unreadable
 	}
-	d.left -= n
 	return b, OK
 }
 

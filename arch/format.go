@@ -161,7 +161,8 @@ func (t *text) withPath(b []byte, fd int64) []byte {
 func (t *text) pointee(b []byte, v *Value) []byte {
 	switch v.Param.Kind {
 	case KindPath, KindChars:
-		return appendMore(appendQuoted(b, v.Bytes), v.State != OK)
+		// A path without its NUL is one byte too long for the kernel; what could be a path is shown.
+		return appendMore(appendQuoted(b, v.Bytes[:min(len(v.Bytes), MaxPath-1)]), v.State != OK)
 	case KindString, KindBytes:
 		return t.quoted(b, v)
 	case KindStrings:

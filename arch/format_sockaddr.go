@@ -163,9 +163,18 @@ func appendMAC(b, mac []byte) []byte {
 
 func appendALG(b []byte, s *Sockaddr) []byte {
 	b = appendQuoted(append(b, ", salg_type="...), s.Type)
-	b = appendNumberHex(append(b, ", salg_feat="...), uint64(s.Feat))
-	b = appendNumberHex(append(b, ", salg_mask="...), uint64(s.Mask))
+	b = appendCrypto(append(b, ", salg_feat="...), s.Feat)
+	b = appendCrypto(append(b, ", salg_mask="...), s.Mask)
 	return appendQuoted(append(b, ", salg_name="...), s.Name)
+}
+
+// appendCrypto appends flags whose names (CRYPTO_ALG_) are the kernel's own, in no public header.
+func appendCrypto(b []byte, flags uint32) []byte {
+	b = appendNumberHex(b, uint64(flags))
+	if flags == 0 {
+		return b
+	}
+	return append(b, " /* CRYPTO_ALG_??? */"...)
 }
 
 func appendVSOCK(b []byte, s *Sockaddr) []byte {

@@ -27,12 +27,10 @@ func (d *Decoder) readString(addr uint64, limit int, long State) ([]byte, State)
 		if i := bytes.IndexByte(buf[n:n+got], 0); i >= 0 {
 			return d.keep(buf, n+i), OK
 		}
-		if got < step {
-			d.bytes.resize(buf, 0)
-			return nil, Unreadable
-		}
 		n += step
-		if addr += uint64(step); addr == 0 { // the end of a 64-bit address space
+		addr += uint64(step)
+		if got < step || addr == 0 { // 0: the end of a 64-bit address space
+			d.left -= n // what was read in vain counts too, or many such strings would be much work
 			d.bytes.resize(buf, 0)
 			return nil, Unreadable
 		}

@@ -48,7 +48,7 @@ var signatureTable = [...]Signature{
 	{Name: "adjtimex", Params: []Param{
 		{Name: "buf", Kind: KindStruct, Struct: &structTimex, Dir: InOut},
 	}, Return: KindInt},
-	{Name: "afs_syscall", Params: []Param{}, Return: KindInt},
+	{Name: "afs_syscall", Return: KindInt},
 	{Name: "alarm", Params: []Param{
 		{Name: "seconds", Kind: KindUint, Width: 4},
 	}, Return: KindInt},
@@ -86,7 +86,7 @@ var signatureTable = [...]Signature{
 		{Name: "offset", Kind: KindInt, Width: 8},
 		{Name: "len", Kind: KindInt, Width: 8},
 	}, Return: KindInt},
-	{Name: "atomic_barrier", Params: []Param{}, Return: KindInt},
+	{Name: "atomic_barrier", Return: KindInt},
 	{Name: "atomic_cmpxchg_32", Params: []Param{
 		{Name: "newval", Kind: KindUint, Width: 4},
 		{Name: "oldval", Kind: KindUint, Width: 4},
@@ -240,8 +240,8 @@ var signatureTable = [...]Signature{
 			{Name: "size", Kind: KindUint, Width: 4},
 		}, Return: KindInt, When: &Cond{Param: "cmd", Values: []uint64{0x26}}},
 	}},
-	{Name: "break", Params: []Param{}, Return:      KindInt},
-	{Name: "breakpoint", Params: []Param{}, Return: KindInt},
+	{Name: "break", Return: KindInt},
+	{Name: "breakpoint", Return: KindInt},
 	{Name: "brk", Params: []Param{
 		{Name: "addr", Kind: KindAddr},
 	}, Return: KindAddr},
@@ -412,7 +412,7 @@ var signatureTable = [...]Signature{
 		{Name: "name", Kind: KindString},
 		{Name: "flags", Kind: KindFlags, Width: 4, Set: &setDeleteModule},
 	}, Return: KindInt},
-	{Name: "dipc", Params: []Param{}, Return: KindInt},
+	{Name: "dipc", Return: KindInt},
 	{Name: "dup", Params: []Param{
 		{Name: "oldfd", Kind: KindFD, Width: 4},
 	}, Return: KindFD},
@@ -715,7 +715,7 @@ var signatureTable = [...]Signature{
 		{Name: "fcntl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setFcntl},
-			{Name: "arg", Kind: KindStruct, Struct: &structDelegation, Dir: Out},
+			{Name: "arg", Kind: KindStruct, Struct: &structDelegation, Dir: InOut},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x40f}, Ref: Ref{Idx: 1}}},
 	}},
 	{Name: "fcntl64", Params: []Param{
@@ -830,7 +830,7 @@ var signatureTable = [...]Signature{
 		{Name: "fcntl64", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setFcntl},
-			{Name: "arg", Kind: KindStruct, Struct: &structDelegation, Dir: Out},
+			{Name: "arg", Kind: KindStruct, Struct: &structDelegation, Dir: InOut},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x40f}, Ref: Ref{Idx: 1}}},
 	}},
 	{Name: "fdatasync", Params: []Param{
@@ -870,7 +870,7 @@ var signatureTable = [...]Signature{
 		{Name: "fd", Kind: KindFD, Width: 4},
 		{Name: "op", Kind: KindFlags, Width: 4, Set: &setFlock},
 	}, Return: KindInt},
-	{Name: "fork", Params: []Param{}, Return: KindInt},
+	{Name: "fork", Return: KindInt},
 	{Name: "fremovexattr", Params: []Param{
 		{Name: "fd", Kind: KindFD, Width: 4},
 		{Name: "name", Kind: KindString},
@@ -958,7 +958,7 @@ var signatureTable = [...]Signature{
 	{Name: "fsync", Params: []Param{
 		{Name: "fd", Kind: KindFD, Width: 4},
 	}, Return: KindInt},
-	{Name: "ftime", Params: []Param{}, Return: KindInt},
+	{Name: "ftime", Return: KindInt},
 	{Name: "ftruncate", Params: []Param{
 		{Name: "fd", Kind: KindFD, Width: 4},
 		{Name: "length", Kind: KindInt},
@@ -1169,8 +1169,8 @@ var signatureTable = [...]Signature{
 	{Name: "get_thread_area", Params: []Param{
 		{Name: "u_info", Kind: KindStruct, Struct: &structUserDesc, Dir: InOut},
 	}, Return: KindInt},
-	{Name: "get_thread_area", Params: []Param{}, Return: KindInt},
-	{Name: "get_tls", Params: []Param{}, Return:         KindAddr},
+	{Name: "get_thread_area", Return: KindInt},
+	{Name: "get_tls", Return: KindAddr},
 	{Name: "getcpu", Params: []Param{
 		{Name: "cpu", Kind: KindPtr, Elem: &Param{Kind: KindUint, Width: 4}, Dir: Out},
 		{Name: "node", Kind: KindPtr, Elem: &Param{Kind: KindUint, Width: 4}, Dir: Out},
@@ -1194,13 +1194,13 @@ var signatureTable = [...]Signature{
 		{Name: "name", Kind: KindBytes, Len: "size", LenRef: Ref{Idx: 1}, Dir: Out},
 		{Name: "size", Kind: KindInt, Width: 4},
 	}, Return: KindInt},
-	{Name: "getdtablesize", Params: []Param{}, Return: KindInt},
-	{Name: "getegid", Params: []Param{}, Return:       KindInt},
-	{Name: "getegid32", Params: []Param{}, Return:     KindInt},
-	{Name: "geteuid", Params: []Param{}, Return:       KindInt},
-	{Name: "geteuid32", Params: []Param{}, Return:     KindInt},
-	{Name: "getgid", Params: []Param{}, Return:        KindInt},
-	{Name: "getgid32", Params: []Param{}, Return:      KindInt},
+	{Name: "getdtablesize", Return: KindInt},
+	{Name: "getegid", Return: KindInt},
+	{Name: "getegid32", Return: KindInt},
+	{Name: "geteuid", Return: KindInt},
+	{Name: "geteuid32", Return: KindInt},
+	{Name: "getgid", Return: KindInt},
+	{Name: "getgid32", Return: KindInt},
 	{Name: "getgroups", Params: []Param{
 		{Name: "size", Kind: KindInt, Width: 4},
 		{Name: "list", Kind: KindArray, Elem: &Param{Kind: KindUID, Width: 2}, Len: "size", LenRef: Ref{}, Dir: Out},
@@ -1221,7 +1221,7 @@ var signatureTable = [...]Signature{
 		{Name: "which", Kind: KindEnum, Width: 4, Set: &setItimer},
 		{Name: "curr_value", Kind: KindStruct, Struct: &structItimerval, Dir: Out},
 	}, Return: KindInt},
-	{Name: "getpagesize", Params: []Param{}, Return: KindInt},
+	{Name: "getpagesize", Return: KindInt},
 	{Name: "getpeername", Params: []Param{
 		{Name: "sockfd", Kind: KindFD, Width: 4},
 		{Name: "addr", Kind: KindSockaddr, Len: "*addrlen", LenRef: Ref{Idx: 2, Deref: true}, Dir: Out},
@@ -1230,10 +1230,10 @@ var signatureTable = [...]Signature{
 	{Name: "getpgid", Params: []Param{
 		{Name: "pid", Kind: KindPID, Width: 4},
 	}, Return: KindInt},
-	{Name: "getpgrp", Params: []Param{}, Return: KindInt},
-	{Name: "getpid", Params: []Param{}, Return:  KindInt},
-	{Name: "getpmsg", Params: []Param{}, Return: KindInt},
-	{Name: "getppid", Params: []Param{}, Return: KindInt},
+	{Name: "getpgrp", Return: KindInt},
+	{Name: "getpid", Return: KindInt},
+	{Name: "getpmsg", Return: KindInt},
+	{Name: "getppid", Return: KindInt},
 	{Name: "getpriority", Params: []Param{
 		{Name: "which", Kind: KindEnum, Width: 4, Set: &setPriority},
 		{Name: "who", Kind: KindInt, Width: 4},
@@ -1388,13 +1388,13 @@ var signatureTable = [...]Signature{
 			{Name: "optlen", Kind: KindPtr, Elem: &Param{Kind: KindInt, Width: 4}, Dir: InOut},
 		}, Return: KindInt, When: &Cond{Param: "level", Values: []uint64{0x117}, Ref: Ref{Idx: 1}}},
 	}},
-	{Name: "gettid", Params: []Param{}, Return: KindInt},
+	{Name: "gettid", Return: KindInt},
 	{Name: "gettimeofday", Params: []Param{
 		{Name: "tv", Kind: KindStruct, Struct: &structTimeval, Dir: Out},
 		{Name: "tz", Kind: KindStruct, Struct: &structTimezone, Dir: Out},
 	}, Return: KindInt},
-	{Name: "getuid", Params: []Param{}, Return:   KindInt},
-	{Name: "getuid32", Params: []Param{}, Return: KindInt},
+	{Name: "getuid", Return: KindInt},
+	{Name: "getuid32", Return: KindInt},
 	{Name: "getxattr", Params: []Param{
 		{Name: "path", Kind: KindPath},
 		{Name: "name", Kind: KindString},
@@ -1409,11 +1409,11 @@ var signatureTable = [...]Signature{
 		{Name: "uargs", Kind: KindStruct, Struct: &structXattrArgsOut},
 		{Name: "usize", Kind: KindUint},
 	}, Return: KindInt},
-	{Name: "getxgid", Params: []Param{}, Return: KindInt},
-	{Name: "getxpid", Params: []Param{}, Return: KindInt},
-	{Name: "getxuid", Params: []Param{}, Return: KindInt},
-	{Name: "gtty", Params: []Param{}, Return:    KindInt},
-	{Name: "idle", Params: []Param{}, Return:    KindInt},
+	{Name: "getxgid", Return: KindInt},
+	{Name: "getxpid", Return: KindInt},
+	{Name: "getxuid", Return: KindInt},
+	{Name: "gtty", Return: KindInt},
+	{Name: "idle", Return: KindInt},
 	{Name: "init_module", Params: []Param{
 		{Name: "module_image", Kind: KindAddr},
 		{Name: "size", Kind: KindUint},
@@ -1424,7 +1424,7 @@ var signatureTable = [...]Signature{
 		{Name: "pathname", Kind: KindPath},
 		{Name: "mask", Kind: KindFlags, Width: 4, Set: &setInotify},
 	}, Return: KindInt},
-	{Name: "inotify_init", Params: []Param{}, Return: KindFD},
+	{Name: "inotify_init", Return: KindFD},
 	{Name: "inotify_init1", Params: []Param{
 		{Name: "flags", Kind: KindFlags, Width: 4, Set: &setInotifyInit},
 	}, Return: KindFD},
@@ -1674,7 +1674,7 @@ var signatureTable = [...]Signature{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
 			{Name: "arg", Kind: KindPtr, Elem: &Param{Kind: KindInt, Width: 4}, Dir: Out},
-		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80041270, 0x8905, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x8008af00, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1 << PPC, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << SPARC64, Values: []uint64{0x4004667f, 0x40047473, 0x40047400, 0x40047464, 0x40047486, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << SPARC, Values: []uint64{0x4004667f, 0x40047473, 0x40047400, 0x40047464, 0x40047486, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << PARISC64, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x2, 0x125e, 0x1268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x7b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << PARISC, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x2, 0x125e, 0x1268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x7b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << Alpha, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<PPC64 | 1<<PPC64LE, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<MIPS64 | 1<<MIPSEL64, Values: []uint64{0x467f, 0x7472, 0x7400, 0x5481, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<SH | 1<<SHEB, Values: []uint64{0x8004667f, 0x80047473, 0x80045424, 0x80045419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80041270, 0x80047307, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x8008af00, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64N32 | 1<<MIPSEL64N32, Values: []uint64{0x467f, 0x7472, 0x7400, 0x5481, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x4008af00, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<S390X | 1<<LoongArch64, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80081270, 0x8905, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x8008af00, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}}}}},
+		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80041270, 0x8905, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1 << PPC, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << SPARC64, Values: []uint64{0x4004667f, 0x40047473, 0x40047400, 0x40047464, 0x40047486, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << SPARC, Values: []uint64{0x4004667f, 0x40047473, 0x40047400, 0x40047464, 0x40047486, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << PARISC64, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x2, 0x125e, 0x1268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x7b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << PARISC, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x2, 0x125e, 0x1268, 0x40041270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x7b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1 << Alpha, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<PPC64 | 1<<PPC64LE, Values: []uint64{0x4004667f, 0x40047473, 0x5424, 0x5419, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x8905, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<MIPS64 | 1<<MIPSEL64, Values: []uint64{0x467f, 0x7472, 0x7400, 0x5481, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40081270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<SH | 1<<SHEB, Values: []uint64{0x8004667f, 0x80047473, 0x80045424, 0x80045419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80041270, 0x80047307, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64N32 | 1<<MIPSEL64N32, Values: []uint64{0x467f, 0x7472, 0x7400, 0x5481, 0x40045430, 0x40045438, 0x40045439, 0x40045440, 0x20000002, 0x2000125e, 0x20001268, 0x40041270, 0x40047307, 0x894b, 0x40045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x40045701, 0x40045702, 0x40045703, 0x40045707, 0x40045709, 0x4004570a, 0x400454d3, 0x400454d7, 0x400454dd, 0x400454df, 0x40044501, 0x4004551a, 0x200007b9, 0x40049363, 0x40049367, 0x40049370}}, {ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<S390X | 1<<LoongArch64, Values: []uint64{0x541b, 0x5411, 0x5424, 0x5419, 0x80045430, 0x80045438, 0x80045439, 0x80045440, 0x2, 0x125e, 0x1268, 0x80081270, 0x8905, 0x894b, 0x80045200, 0x5600, 0x4b3b, 0x4b44, 0x4b62, 0x80045701, 0x80045702, 0x80045703, 0x80045707, 0x80045709, 0x8004570a, 0x800454d3, 0x800454d7, 0x800454dd, 0x800454df, 0x80044501, 0x8004551a, 0x7b9, 0x80049363, 0x80049367, 0x80049370}}}}},
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
@@ -1748,6 +1748,11 @@ var signatureTable = [...]Signature{
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
+			{Name: "arg", Kind: KindPtr, Elem: &Param{Kind: KindUint, Width: 8}, Dir: Out},
+		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x8008af00}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Values: []uint64{0x4008af00}}}}},
+		{Name: "ioctl", Params: []Param{
+			{Name: "fd", Kind: KindFD, Width: 4},
+			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
 			{Name: "arg", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 8}, Count: 2},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x1277, 0x127d, 0x127f}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Values: []uint64{0x20001277, 0x2000127d, 0x2000127f}}}}},
 		{Name: "ioctl", Params: []Param{
@@ -1803,7 +1808,7 @@ var signatureTable = [...]Signature{
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
-			{Name: "arg", Kind: KindStruct, Struct: &structMntNsInfo, Dir: InOut},
+			{Name: "arg", Kind: KindStruct, Struct: &structMntNsInfo, Dir: Out},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x8010b70a}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Values: []uint64{0x4010b70a}}}}},
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
@@ -2018,8 +2023,13 @@ var signatureTable = [...]Signature{
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
+			{Name: "arg", Kind: KindStruct, Struct: &structIfreqIfindex},
+		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x89a2, 0x89a3}, Ref: Ref{Idx: 1}}},
+		{Name: "ioctl", Params: []Param{
+			{Name: "fd", Kind: KindFD, Width: 4},
+			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
 			{Name: "arg", Kind: KindStruct, Struct: &structIfreqValue},
-		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x8926, 0x89a2, 0x89a3}, Ref: Ref{Idx: 1}}},
+		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x8926}, Ref: Ref{Idx: 1}}},
 		{Name: "ioctl", Params: []Param{
 			{Name: "fd", Kind: KindFD, Width: 4},
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setIoctl},
@@ -2258,7 +2268,7 @@ var signatureTable = [...]Signature{
 			{Name: "idx2", Kind: KindStruct, Struct: &structKcmpEpollSlot},
 		}, Return: KindInt, When: &Cond{Param: "type", Values: []uint64{0x7}, Ref: Ref{Idx: 2}}},
 	}},
-	{Name: "kern_features", Params: []Param{}, Return: KindInt},
+	{Name: "kern_features", Return: KindInt},
 	{Name: "kexec_file_load", Params: []Param{
 		{Name: "kernel_fd", Kind: KindFD, Width: 4},
 		{Name: "initrd_fd", Kind: KindFD, Width: 4},
@@ -2351,7 +2361,7 @@ var signatureTable = [...]Signature{
 			{Name: "op", Kind: KindEnum, Width: 4, Set: &setKeyctl},
 			{Name: "key", Kind: KindEnum, Width: 4, Set: &setKeySerial},
 			{Name: "timeout", Kind: KindUint, Width: 4},
-			{Name: "error", Kind: KindInt, Width: 4},
+			{Name: "error", Kind: KindEnum, Width: 4, Set: &setErrno},
 			{Name: "keyring", Kind: KindEnum, Width: 4, Set: &setKeySerial},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x13}}},
 		{Name: "keyctl", Params: []Param{
@@ -2527,7 +2537,7 @@ var signatureTable = [...]Signature{
 		{Name: "list", Kind: KindBytes, Len: "size", LenRef: Ref{Idx: 2}, Dir: Out},
 		{Name: "size", Kind: KindUint},
 	}, Return: KindInt},
-	{Name: "lock", Params: []Param{}, Return: KindInt},
+	{Name: "lock", Return: KindInt},
 	{Name: "lookup_dcookie", Params: []Param{
 		{Name: "cookie", Kind: KindUint, Width: 8},
 		{Name: "buffer", Kind: KindBytes, Len: "len", LenRef: Ref{Idx: 2}, Dir: Out},
@@ -2739,7 +2749,7 @@ var signatureTable = [...]Signature{
 		{Name: "size", Kind: KindUint},
 		{Name: "prot", Kind: KindFlags, Set: &setProt},
 	}, Return: KindInt},
-	{Name: "mpx", Params: []Param{}, Return: KindInt},
+	{Name: "mpx", Return: KindInt},
 	{Name: "mq_getsetattr", Params: []Param{
 		{Name: "mqdes", Kind: KindFD, Width: 4},
 		{Name: "newattr", Kind: KindStruct, Struct: &structMqAttr},
@@ -2854,7 +2864,7 @@ var signatureTable = [...]Signature{
 		{Name: "addr", Kind: KindAddr},
 		{Name: "size", Kind: KindUint},
 	}, Return: KindInt},
-	{Name: "munlockall", Params: []Param{}, Return: KindInt},
+	{Name: "munlockall", Return: KindInt},
 	{Name: "munmap", Params: []Param{
 		{Name: "addr", Kind: KindAddr},
 		{Name: "length", Kind: KindUint},
@@ -2962,7 +2972,7 @@ var signatureTable = [...]Signature{
 		{Name: "tv", Kind: KindAddr, Dir: Out},
 		{Name: "tz", Kind: KindStruct, Struct: &structTimezone, Dir: Out},
 	}, Return: KindInt},
-	{Name: "osf_proplist_syscall", Params: []Param{}, Return: KindInt},
+	{Name: "osf_proplist_syscall", Return: KindInt},
 	{Name: "osf_set_program_attributes", Params: []Param{
 		{Name: "text_start", Kind: KindAddr},
 		{Name: "text_len", Kind: KindUint},
@@ -3019,7 +3029,7 @@ var signatureTable = [...]Signature{
 		{Name: "options", Kind: KindFlags, Width: 4, Set: &setWait},
 		{Name: "rusage", Kind: KindAddr, Dir: Out},
 	}, Return: KindInt},
-	{Name: "pause", Params: []Param{}, Return: KindInt},
+	{Name: "pause", Return: KindInt},
 	{Name: "pciconfig_iobase", Params: []Param{
 		{Name: "which", Kind: KindInt},
 		{Name: "bus", Kind: KindUint},
@@ -3505,7 +3515,7 @@ var signatureTable = [...]Signature{
 		{Name: "riovcnt", Kind: KindUint},
 		{Name: "flags", Kind: KindUint},
 	}, Return: KindInt},
-	{Name: "prof", Params: []Param{}, Return: KindInt},
+	{Name: "prof", Return: KindInt},
 	{Name: "profil", Params: []Param{
 		{Name: "buf", Kind: KindAddr},
 		{Name: "bufsiz", Kind: KindUint},
@@ -3644,7 +3654,7 @@ var signatureTable = [...]Signature{
 			{Name: "data", Kind: KindStruct, Struct: &structPtraceSudConfig},
 		}, Return: KindInt, When: &Cond{Param: "op", Values: []uint64{0x4210}, PerABI: []CondABI{{ABIs: 1 << CSKY}}}},
 	}},
-	{Name: "putpmsg", Params: []Param{}, Return: KindInt},
+	{Name: "putpmsg", Return: KindInt},
 	{Name: "pwrite64", Params: []Param{
 		{Name: "fd", Kind: KindFD, Width: 4},
 		{Name: "buf", Kind: KindBytes, Len: "count", LenRef: Ref{Idx: 2}},
@@ -3992,7 +4002,7 @@ var signatureTable = [...]Signature{
 		{Name: "callout_info", Kind: KindString},
 		{Name: "dest_keyring", Kind: KindEnum, Width: 4, Set: &setKeySerial},
 	}, Return: KindInt},
-	{Name: "restart_syscall", Params: []Param{}, Return: KindInt},
+	{Name: "restart_syscall", Return: KindInt},
 	{Name: "riscv_flush_icache", Params: []Param{
 		{Name: "start", Kind: KindAddr},
 		{Name: "end", Kind: KindAddr},
@@ -4014,7 +4024,7 @@ var signatureTable = [...]Signature{
 		{Name: "flags", Kind: KindFlags, Width: 4, Set: &setRseq},
 		{Name: "sig", Kind: KindHex, Width: 4},
 	}, Return: KindInt},
-	{Name: "rseq_slice_yield", Params: []Param{}, Return: KindInt},
+	{Name: "rseq_slice_yield", Return: KindInt},
 	{Name: "rt_sigaction", Params: []Param{
 		{Name: "signum", Kind: KindSignal, Width: 4},
 		{Name: "act", Kind: KindStruct, Struct: &structSigaction},
@@ -4050,7 +4060,7 @@ var signatureTable = [...]Signature{
 		{Name: "sig", Kind: KindSignal, Width: 4},
 		{Name: "info", Kind: KindStruct, Struct: &structSiginfo},
 	}, Return: KindInt},
-	{Name: "rt_sigreturn", Params: []Param{}, Return: KindInt},
+	{Name: "rt_sigreturn", Return: KindInt},
 	{Name: "rt_sigsuspend", Params: []Param{
 		{Name: "mask", Kind: KindSigset, Len: "sigsetsize", LenRef: Ref{Idx: 1}},
 		{Name: "sigsetsize", Kind: KindUint},
@@ -4161,7 +4171,7 @@ var signatureTable = [...]Signature{
 		{Name: "policy", Kind: KindFlags, Width: 4, Set: &setSchedPolicy},
 		{Name: "param", Kind: KindStruct, Struct: &structSchedParam},
 	}, Return: KindInt},
-	{Name: "sched_yield", Params: []Param{}, Return: KindInt},
+	{Name: "sched_yield", Return: KindInt},
 	{Name: "seccomp", Params: []Param{
 		{Name: "operation", Kind: KindEnum, Width: 4, Set: &setSeccompOp},
 		{Name: "flags", Kind: KindHex, Width: 4},
@@ -4193,7 +4203,7 @@ var signatureTable = [...]Signature{
 			{Name: "args", Kind: KindBytes, Count: 6, Dir: Out},
 		}, Return: KindInt, When: &Cond{Param: "operation", Values: []uint64{0x3}}},
 	}},
-	{Name: "security", Params: []Param{}, Return: KindInt},
+	{Name: "security", Return: KindInt},
 	{Name: "select", Params: []Param{
 		{Name: "arg", Kind: KindStruct, Struct: &structSelArgStruct},
 	}, Return: KindInt},
@@ -4464,7 +4474,7 @@ var signatureTable = [...]Signature{
 		{Name: "resource", Kind: KindEnum, Width: 4, Set: &setRlimit},
 		{Name: "rlim", Kind: KindStruct, Struct: &structRlimit},
 	}, Return: KindInt},
-	{Name: "setsid", Params: []Param{}, Return: KindInt},
+	{Name: "setsid", Return: KindInt},
 	{Name: "setsockopt", Params: []Param{
 		{Name: "sockfd", Kind: KindFD, Width: 4},
 		{Name: "level", Kind: KindEnum, Width: 4, Set: &setSol},
@@ -4865,7 +4875,7 @@ var signatureTable = [...]Signature{
 		{Name: "uargs", Kind: KindStruct, Struct: &structXattrArgs},
 		{Name: "usize", Kind: KindUint},
 	}, Return: KindInt},
-	{Name: "sgetmask", Params: []Param{}, Return: KindInt},
+	{Name: "sgetmask", Return: KindInt},
 	{Name: "shmat", Params: []Param{
 		{Name: "shmid", Kind: KindInt, Width: 4},
 		{Name: "shmaddr", Kind: KindAddr},
@@ -4937,7 +4947,7 @@ var signatureTable = [...]Signature{
 		{Name: "set", Kind: KindSigset, Count: 4},
 		{Name: "oldset", Kind: KindSigset, Count: 4, Dir: Out},
 	}, Return: KindInt},
-	{Name: "sigreturn", Params: []Param{}, Return: KindInt},
+	{Name: "sigreturn", Return: KindInt},
 	{Name: "sigsuspend", Params: []Param{
 		{Name: "unused1", Kind: KindInt, Width: 4},
 		{Name: "unused2", Kind: KindInt, Width: 4},
@@ -5066,7 +5076,7 @@ var signatureTable = [...]Signature{
 	{Name: "stime", Params: []Param{
 		{Name: "t", Kind: KindPtr, Elem: &Param{Kind: KindInt}},
 	}, Return: KindInt},
-	{Name: "stty", Params: []Param{}, Return: KindInt},
+	{Name: "stty", Return: KindInt},
 	{Name: "subpage_prot", Params: []Param{
 		{Name: "addr", Kind: KindAddr},
 		{Name: "size", Kind: KindUint},
@@ -5084,7 +5094,7 @@ var signatureTable = [...]Signature{
 		{Name: "path", Kind: KindPath},
 		{Name: "swapflags", Kind: KindFlags, Width: 4, Set: &setSwapon},
 	}, Return: KindInt},
-	{Name: "switch_endian", Params: []Param{}, Return: KindInt},
+	{Name: "switch_endian", Return: KindInt},
 	{Name: "symlink", Params: []Param{
 		{Name: "target", Kind: KindPath},
 		{Name: "linkpath", Kind: KindPath},
@@ -5094,7 +5104,7 @@ var signatureTable = [...]Signature{
 		{Name: "newdirfd", Kind: KindDirFD, Width: 4},
 		{Name: "linkpath", Kind: KindPath},
 	}, Return: KindInt},
-	{Name: "sync", Params: []Param{}, Return: KindInt},
+	{Name: "sync", Return: KindInt},
 	{Name: "sync_file_range", Params: []Param{
 		{Name: "fd", Kind: KindFD, Width: 4},
 		{Name: "offset", Kind: KindInt, Width: 8},
@@ -5242,7 +5252,7 @@ var signatureTable = [...]Signature{
 		{Name: "path", Kind: KindPath},
 		{Name: "length", Kind: KindInt, Width: 8},
 	}, Return: KindInt},
-	{Name: "tuxcall", Params: []Param{}, Return: KindInt},
+	{Name: "tuxcall", Return: KindInt},
 	{Name: "ugetrlimit", Params: []Param{
 		{Name: "resource", Kind: KindEnum, Width: 4, Set: &setRlimit},
 		{Name: "rlim", Kind: KindStruct, Struct: &structRlimit, Dir: Out},
@@ -5275,16 +5285,16 @@ var signatureTable = [...]Signature{
 	{Name: "unshare", Params: []Param{
 		{Name: "flags", Kind: KindFlags, Set: &setUnshare},
 	}, Return: KindInt},
-	{Name: "uprobe", Params: []Param{}, Return:    KindInt},
-	{Name: "uretprobe", Params: []Param{}, Return: KindInt},
+	{Name: "uprobe", Return: KindInt},
+	{Name: "uretprobe", Return: KindInt},
 	{Name: "uselib", Params: []Param{
 		{Name: "library", Kind: KindPath},
 	}, Return: KindInt},
 	{Name: "userfaultfd", Params: []Param{
 		{Name: "flags", Kind: KindFlags, Width: 4, Set: &setUserfaultfd},
 	}, Return: KindFD},
-	{Name: "usr26", Params: []Param{}, Return: KindInt},
-	{Name: "usr32", Params: []Param{}, Return: KindInt},
+	{Name: "usr26", Return: KindInt},
+	{Name: "usr32", Return: KindInt},
 	{Name: "ustat", Params: []Param{
 		{Name: "dev", Kind: KindDev, Width: 4},
 		{Name: "ubuf", Kind: KindStruct, Struct: &structUstat, Dir: Out},
@@ -5316,8 +5326,8 @@ var signatureTable = [...]Signature{
 		{Name: "old_p", Kind: KindPtr, Elem: &Param{Kind: KindAddr}, Dir: Out},
 		{Name: "old_d", Kind: KindPtr, Elem: &Param{Kind: KindAddr}, Dir: Out},
 	}, Return: KindInt},
-	{Name: "vfork", Params: []Param{}, Return:   KindInt},
-	{Name: "vhangup", Params: []Param{}, Return: KindInt},
+	{Name: "vfork", Return: KindInt},
+	{Name: "vhangup", Return: KindInt},
 	{Name: "vm86", Params: []Param{
 		{Name: "fn", Kind: KindEnum, Set: &setVm86},
 		{Name: "v86", Kind: KindAddr},
@@ -5331,7 +5341,7 @@ var signatureTable = [...]Signature{
 		{Name: "nr_segs", Kind: KindUint},
 		{Name: "flags", Kind: KindFlags, Width: 4, Set: &setSplice},
 	}, Return: KindInt},
-	{Name: "vserver", Params: []Param{}, Return: KindInt},
+	{Name: "vserver", Return: KindInt},
 	{Name: "wait4", Params: []Param{
 		{Name: "pid", Kind: KindPID, Width: 4},
 		{Name: "wstatus", Kind: KindPtr, Elem: &Param{Kind: KindInt, Width: 4}, Dir: Out},

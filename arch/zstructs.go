@@ -361,12 +361,6 @@ var structCloneArgs = Struct{Name: "clone_args", SizedBy: "size", Fields: []Para
 	{Name: "cgroup", Kind: KindUint, Width: 8, When: &Cond{Param: "flags", Any: true, Mask: 0x200000000}},
 }}
 
-var structCmsghdr = Struct{Name: "cmsghdr", Fields: []Param{
-	{Name: "cmsg_len", Kind: KindUint},
-	{Name: "cmsg_level", Kind: KindEnum, Width: 4, Set: &setSol},
-	{Name: "cmsg_type", Kind: KindEnum, Width: 4, Set: &setScm, When: &Cond{Param: "cmsg_level", Values: []uint64{0x1}, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Values: []uint64{0xffff}}}}},
-}}
-
 var structDelegation = Struct{Name: "delegation", Fields: []Param{
 	{Name: "d_flags", Kind: KindUint, Width: 4},
 	{Name: "d_type", Kind: KindEnum, Width: 2, Set: &setFcntlLock},
@@ -548,15 +542,28 @@ var structFutexWaitv = Struct{Name: "futex_waitv", Fields: []Param{
 	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
-var structGroupReq = Struct{Name: "group_req", Fields: []Param{
+var structGroupReq = Struct{Name: "group_req", ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<PPC64 | 1<<PPC64LE | 1<<S390X | 1<<MIPS64 | 1<<MIPSEL64 | 1<<LoongArch64 | 1<<SPARC64 | 1<<PARISC64 | 1<<Alpha, Alt: &structGroupReqAlt1, Fields: []Param{
 	{Name: "gr_interface", Kind: KindUint, Width: 4},
-	{Name: "gr_group", Kind: KindStruct, Struct: &structSockaddrStorage},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "gr_group", Kind: KindSockaddr, Count: 128},
 }}
 
-var structGroupSourceReq = Struct{Name: "group_source_req", Fields: []Param{
+var structGroupReqAlt1 = Struct{Name: "group_req", Fields: []Param{
+	{Name: "gr_interface", Kind: KindUint, Width: 4},
+	{Name: "gr_group", Kind: KindSockaddr, Count: 128},
+}}
+
+var structGroupSourceReq = Struct{Name: "group_source_req", ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<PPC64 | 1<<PPC64LE | 1<<S390X | 1<<MIPS64 | 1<<MIPSEL64 | 1<<LoongArch64 | 1<<SPARC64 | 1<<PARISC64 | 1<<Alpha, Alt: &structGroupSourceReqAlt1, Fields: []Param{
 	{Name: "gsr_interface", Kind: KindUint, Width: 4},
-	{Name: "gsr_group", Kind: KindStruct, Struct: &structSockaddrStorage},
-	{Name: "gsr_source", Kind: KindStruct, Struct: &structSockaddrStorage},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "gsr_group", Kind: KindSockaddr, Count: 128},
+	{Name: "gsr_source", Kind: KindSockaddr, Count: 128},
+}}
+
+var structGroupSourceReqAlt1 = Struct{Name: "group_source_req", Fields: []Param{
+	{Name: "gsr_interface", Kind: KindUint, Width: 4},
+	{Name: "gsr_group", Kind: KindSockaddr, Count: 128},
+	{Name: "gsr_source", Kind: KindSockaddr, Count: 128},
 }}
 
 var structGsCb = Struct{Name: "gs_cb", Fields: []Param{
@@ -624,6 +631,11 @@ var structIfreqData = Struct{Name: "ifreq_data", Fields: []Param{
 var structIfreqFlags = Struct{Name: "ifreq_flags", Fields: []Param{
 	{Name: "ifr_name", Kind: KindChars, Count: 16},
 	{Name: "ifr_flags", Kind: KindFlags, Width: 2, Set: &setIfFlags},
+}}
+
+var structIfreqIfindex = Struct{Name: "ifreq_ifindex", Fields: []Param{
+	{Name: "ifr_name", Kind: KindChars, Count: 16},
+	{Name: "ifr_ifindex", Kind: KindInt, Width: 4},
 }}
 
 var structIfreqIndex = Struct{Name: "ifreq_index", Fields: []Param{
@@ -1514,18 +1526,6 @@ var structSockFprog = Struct{Name: "sock_fprog", Fields: []Param{
 var structSockTxtime = Struct{Name: "sock_txtime", Fields: []Param{
 	{Name: "clockid", Kind: KindEnum, Width: 4, Set: &setClockid},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setSofTxtime},
-}}
-
-var structSockaddrStorage = Struct{Name: "sockaddr_storage", ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<PPC64 | 1<<PPC64LE | 1<<S390X | 1<<MIPS64 | 1<<MIPSEL64 | 1<<LoongArch64 | 1<<SPARC64 | 1<<PARISC64 | 1<<Alpha, Alt: &structSockaddrStorageAlt1, Fields: []Param{
-	{Name: "ss_family", Kind: KindEnum, Width: 2, Set: &setAf},
-	{Name: "ss_data", Kind: KindBytes, Count: 118},
-	{Name: "_", Kind: KindHex},
-}}
-
-var structSockaddrStorageAlt1 = Struct{Name: "sockaddr_storage", Fields: []Param{
-	{Name: "ss_family", Kind: KindEnum, Width: 2, Set: &setAf},
-	{Name: "ss_data", Kind: KindBytes, Count: 122},
-	{Name: "_", Kind: KindHex},
 }}
 
 var structStackT = Struct{Name: "stack_t", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structStackTAlt1, Fields: []Param{

@@ -36,7 +36,7 @@ title "What the pipeline prints, traced (stead trace --calls execve,openat,open,
 traced --calls execve,openat,open,getdents64,%network -o "$work/text"
 
 title "What Stead saw: $(wc -l <"$work/text") calls"
-lines=40
+lines=64
 head -n $lines "$work/text"
 [ "$(wc -l <"$work/text")" -le $lines ] || echo "..."
 

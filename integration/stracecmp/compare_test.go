@@ -59,6 +59,11 @@ func TestNormalisedAlike(t *testing.T) {
 		{`kill(4321, SIGTERM) = 0`, `kill(77, SIGTERM)`},
 		{`openat(AT_FDCWD, "/proc/4321/maps", O_RDONLY) = 4`, `openat(AT_FDCWD, "/proc/77/maps", O_RDONLY)`},
 		{`wait4(-1, [{WIFEXITED(s)}], 0, NULL) = 4`, `wait4(-1, 0x7ffe00001234, 0, NULL)`},
+		{`rt_sigaction(SIGINT, {sa_handler=SIG_DFL, sa_mask=[INT], sa_flags=0}, NULL, 8) = 0`,
+			`rt_sigaction(SIGINT, {sa_handler=SIG_DFL, sa_flags=0, sa_mask=[INT]}, NULL, 8)`},
+		{`f([{b={y=1, x="}, a=2"}, a=2}], {3, 1}) = 0`, `f([{a=2, b={x="}, a=2", y=1}}], {3, 1})`},
+		{`epoll_ctl(7, EPOLL_CTL_ADD, 8, {events=EPOLLIN, data={u32=6, u64=6}}) = 0`,
+			`epoll_ctl(7, EPOLL_CTL_ADD, 8, {events=EPOLLIN, data=6})`},
 		{`unlink("/tmp/abcdef") = 0`, `unlink("/tmp/xyzxyz")`},
 	} {
 		if r := compareText(t, pair[0], pair[1]); r.Matched != 1 {
@@ -79,6 +84,8 @@ func TestNormalisedApart(t *testing.T) {
 		{`wait4(-1, NULL, 0, NULL) = 4`, `wait4(0, NULL, 0, NULL)`},
 		{`getsockname(3, {}, [128 => 2]) = 0`, `getsockname(3, 0x55501234, [2])`},
 		{`ioctl(0, TCSETS, {B38400}) = 0`, `ioctl(0, TCSETS, 0x7ffe00001234)`},
+		{`f({a=1, b=2}) = 0`, `f({a=2, b=1})`},
+		{`f({3, 1}) = 0`, `f({1, 3})`},
 		{`setuid(0) = 0`, `setgid(0)`},
 		{`read(0) = 0`, `read(0, NULL)`},
 	} {

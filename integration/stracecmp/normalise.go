@@ -8,12 +8,14 @@ import (
 	"strings"
 )
 
-// Unseen lists the calls that stead trace --all does not notify (docs: never notified), and restart_syscall, which
-// the kernel puts in by itself.
-var Unseen = []string{
-	"clone", "clone3", "close", "exit", "exit_group", "fork", "futex", "futex_time64", "futex_wait", "futex_waitv",
-	"futex_wake", "futex_requeue", "read", "restart_syscall", "rt_sigreturn", "sigreturn", "vfork", "write",
-}
+// Unseen lists the calls that stead trace --all does not notify, with restart_syscall, which the kernel puts in by
+// itself. It is written out here, so that a call that stead stops showing is a difference.
+var Unseen = strings.Fields(`
+	clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 clone clone3 close epoll_pwait epoll_pwait2
+	epoll_wait epoll_wait_old exit exit_group fork futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake
+	get_robust_list gettimeofday nanosleep _newselect poll ppoll ppoll_time64 pread64 preadv preadv2 pselect6
+	pselect6_time64 pwrite64 pwritev pwritev2 read readv restart_syscall rseq rt_sigprocmask rt_sigreturn rt_sigsuspend
+	sched_yield select set_robust_list sigprocmask sigreturn sigsuspend time vfork wait4 waitid waitpid write writev`)
 
 // A Replacement masks what differs between two runs of one scenario: a temporary name, a port, a time.
 type Replacement struct {
@@ -35,7 +37,9 @@ var (
 	// What a call changed: "[128 => 16]" and "[0] => [512]".
 	changed  = regexp.MustCompile(`\[(-?\d+) => -?\d+\]`)
 	procPath = regexp.MustCompile(`/proc/\d+\b`)
-	envCount = regexp.MustCompile(`/\* (\d+) vars? \*/`)
+	// strace shows the union epoll_data in two ways, stead as the number that it is.
+	epollData = regexp.MustCompile(`\bdata=\{u32=\d+, u64=(\d+)\}`)
+	envCount  = regexp.MustCompile(`/\* (\d+) vars? \*/`)
 )
 
 // normaliser turns the calls of one thread into comparable text.
@@ -69,6 +73,7 @@ func (n *normaliser) arg(c *Call, i int, a string, out bool) string {
 	}
 	a = outside(a, unchanged)
 	a = outside(a, maskAddresses)
+	a = sortFields(epollData.ReplaceAllString(a, "data=$1"))
 	a = procPath.ReplaceAllString(a, "/proc/PID")
 	for _, r := range n.options.Replace {
 		a = r.Pattern.ReplaceAllString(a, r.With)

@@ -118,7 +118,10 @@ func (g *gen) callLiteral(c *callDecl, d described) string {
 	sc := &scope{params: c.params, what: "call " + c.name}
 	var f fields
 	f.str("Name", c.name)
-	f.add("Params: []Param" + g.paramList(c, sc))
+	g.checkCount(c)
+	if len(c.params) > 0 {
+		f.add("Params: []Param" + g.paramList(c, sc))
+	}
 	if kind, ok := results[c.result]; !ok {
 		g.fail(c.pos, "unknown result %q: want fd, addr or noreturn", c.result)
 	} else if kind != "KindNone" {
@@ -138,10 +141,13 @@ func (g *gen) callLiteral(c *callDecl, d described) string {
 	return f.literal()
 }
 
-func (g *gen) paramList(c *callDecl, sc *scope) string {
+func (g *gen) checkCount(c *callDecl) {
 	if len(c.params) > 6 {
 		g.fail(c.pos, "%s has %d parameters; no call has more than 6", c.name, len(c.params))
 	}
+}
+
+func (g *gen) paramList(c *callDecl, sc *scope) string {
 	text := "{\n"
 	for _, p := range c.params {
 		text += g.paramLiteral(p, sc, false) + ",\n"

@@ -149,34 +149,37 @@ var (
 	directive = regexp.MustCompile(`^\s+\.(quad|long|zero)\s+(-?\d+)`)
 )
 
-// readAssembly collects the 8 bytes after each label.
+// readAssembly collects the 8 bytes after each label. What is no plain number, the address of a string, is left out.
 func readAssembly(asm string, names []name, res values) {
-	current, filled := "", 0
+	current, value, filled := "", uint64(0), 0
 	for line := range strings.Lines(asm) {
 		if m := label.FindStringSubmatch(line); m != nil {
 			i, _ := strconv.Atoi(m[1])
-			current, filled = names[i].name, 0
-			res[current] = 0
+			current, value, filled = names[i].name, 0, 0
 			continue
 		}
 		m := directive.FindStringSubmatch(line)
 		if m == nil || current == "" {
 			continue
 		}
-		n, _ := strconv.ParseInt(m[2], 10, 64)
-		switch m[1] {
-		case "zero":
-			filled += int(n)
-		case "quad":
-			res[current], filled = uint64(n), 8
-		case "long":
-			res[current] |= uint64(uint32(n)) << (8 * filled)
-			filled += 4
-		}
-		if filled >= 8 {
-			current = ""
+		size, n := datum(m[1], m[2])
+		value |= n << (8 * filled)
+		if filled += size; filled >= 8 {
+			res[current], current = value, ""
 		}
 	}
+}
+
+// datum is the size in bytes and the value of one directive.
+func datum(directive, operand string) (size int, value uint64) {
+	n, _ := strconv.ParseInt(operand, 10, 64)
+	switch directive {
+	case "zero":
+		return int(n), 0
+	case "long":
+		return 4, uint64(uint32(n))
+	}
+	return 8, uint64(n)
 }
 
 //go:embed extra.h

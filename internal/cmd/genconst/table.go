@@ -26,9 +26,9 @@ func (c cell) String() string {
 	return fmt.Sprintf("%#x", c.value)
 }
 
-const tableHeader = `// Values of the constants that the sets and conditions name: NAME, the value on x86_64 (where that has none: the commonest, or "-"), and
-// the ABIs where it differs. "-" says that the ABI has no such name; "32" stands for all 32-bit ABIs, "mips*" for those
-// whose names begin so; what comes later on the line wins. Written by genconst from the kernel's headers.
+const tableHeader = `// Values of the constants that the sets and conditions name, written by genconst from the kernel's headers: NAME, the value
+// on x86_64 (where that has none: the commonest, or "-"), and the ABIs where it differs. "-" says that there is no such
+// name; "32" stands for all 32-bit ABIs, "mips*" for those whose names begin so; what comes later on the line wins.
 `
 
 func writeTable(out string, names []name, res []values) error {
