@@ -87,3 +87,34 @@ func TestSockaddrFields(t *testing.T) {
 		t.Error("one byte is an address")
 	}
 }
+
+func TestSockaddrJSON(t *testing.T) {
+	tests := []struct {
+		b    []byte
+		n    int
+		want string
+	}{
+		{inet6(7), 28, `{"family":"AF_INET6","addr":"fe80::1","port":443,"flowinfo":5,"scope_id":7}`},
+		{inet, 8, `{"family":"AF_INET","data":"\u0000P\u007f\u0000\u0000\u0001"}`},
+		{le(uint16(1), "/tmp/s\x00more"), 13, `{"family":"AF_UNIX","path":"/tmp/s"}`},
+		{le(uint16(1), "\x00\xffname"), 8, `{"family":"AF_UNIX","abstract":{"bytes":"/25hbWU="}}`},
+		{le(uint16(1)), 2, `{"family":"AF_UNIX"}`},
+		{le(uint16(16), uint16(0), uint32(12), uint32(0x10)), 12, `{"family":"AF_NETLINK","pid":12,"groups":16}`},
+		{le(uint16(40), uint16(0), uint32(1024), uint32(2), uint32(0)), 16, `{"family":"AF_VSOCK","cid":2,"port":1024,"flags":0}`},
+		{le(uint16(38), "hash", make([]byte, 10), uint32(1), uint32(2), "sha256", make([]byte, 58)), 88,
+			`{"family":"AF_ALG","type":"hash","name":"sha256","feat":1,"mask":2}`},
+		{le(uint16(17), "\x08\x00", uint32(1), uint16(1), "\x04\x06\x01\x02\x03\x04\x05\x06\x00\x00"), 20,
+			`{"family":"AF_PACKET","protocol":2048,"ifindex":1,"hatype":1,"pkttype":4,"hwaddr":"01:02:03:04:05:06"}`},
+		{le(uint16(29), uint16(0), uint32(3), make([]byte, 16)), 24, `{"family":"AF_CAN","ifindex":3}`},
+		{le(uint16(31), "\x01\x02\x03\x04\x05\x06\x04\x00"), 10, `{"family":"AF_BLUETOOTH","hwaddr":"01:02:03:04:05:06","channel":4}`},
+		{le(uint16(31), uint16(1), "\x01\x02\x03\x04\x05\x06", uint16(4), uint16(1)), 14,
+			`{"family":"AF_BLUETOOTH","hwaddr":"01:02:03:04:05:06","psm":1,"cid":4,"bdaddr_type":1}`},
+		{le(uint16(200), "ab"), 4, `{"family":200,"data":"ab"}`},
+	}
+	for _, tt := range tests {
+		c := decode(t, X86_64, "connect", memory(map[uint64][]byte{at: tt.b}), 3, at, uint64(tt.n)).Clone()
+		if got := string(c.Arg("addr").AppendJSON(nil, X86_64)); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}

@@ -155,6 +155,7 @@ var structBpfMapCreate = Struct{Name: "bpf_map_create", SizedBy: "size", Fields:
 
 var structBpfMapElem = Struct{Name: "bpf_map_elem", SizedBy: "size", Fields: []Param{
 	{Name: "map_fd", Kind: KindFD, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "key", Kind: KindAddr, Width: 8},
 	{Name: "value", Kind: KindAddr, Width: 8},
 	{Name: "flags", Kind: KindFlags, Width: 8, Set: &setBpfMapElemFlags},
@@ -166,6 +167,7 @@ var structBpfMapFd = Struct{Name: "bpf_map_fd", SizedBy: "size", Fields: []Param
 
 var structBpfMapNextKey = Struct{Name: "bpf_map_next_key", SizedBy: "size", Fields: []Param{
 	{Name: "map_fd", Kind: KindFD, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "key", Kind: KindAddr, Width: 8},
 	{Name: "next_key", Kind: KindAddr, Width: 8},
 }}
@@ -716,12 +718,12 @@ var structIoUringBufReg = Struct{Name: "io_uring_buf_reg", Fields: []Param{
 	{Name: "bgid", Kind: KindUint, Width: 2},
 	{Name: "flags", Kind: KindFlags, Width: 2, Set: &setIoUringPbuf},
 	{Name: "min_left", Kind: KindUint, Width: 4},
-	{Name: "resv", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 5},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 5},
 }}
 
 var structIoUringClockRegister = Struct{Name: "io_uring_clock_register", Fields: []Param{
 	{Name: "clockid", Kind: KindEnum, Width: 4, Set: &setClockid},
-	{Name: "resv", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
 }}
 
 var structIoUringCloneBuffers = Struct{Name: "io_uring_clone_buffers", Fields: []Param{
@@ -730,17 +732,17 @@ var structIoUringCloneBuffers = Struct{Name: "io_uring_clone_buffers", Fields: [
 	{Name: "src_off", Kind: KindUint, Width: 4},
 	{Name: "dst_off", Kind: KindUint, Width: 4},
 	{Name: "nr", Kind: KindUint, Width: 4},
-	{Name: "pad", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
 }}
 
 var structIoUringFilesUpdate = Struct{Name: "io_uring_files_update", Fields: []Param{
 	{Name: "offset", Kind: KindUint, Width: 4},
-	{Name: "resv", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "fds", Kind: KindArray, Elem: &Param{Kind: KindFD, Width: 4}, Len: "nr_args", LenRef: Ref{Up: CallLevel, Idx: 3}, Width: 8},
 }}
 
 var structIoUringGeteventsArg = Struct{Name: "io_uring_getevents_arg", Fields: []Param{
-	{Name: "sigmask", Kind: KindSigset, Width: 8},
+	{Name: "sigmask", Kind: KindPtr, Elem: &Param{Kind: KindSigset}, Width: 8},
 	{Name: "sigmask_sz", Kind: KindUint, Width: 4},
 	{Name: "min_wait_usec", Kind: KindUint, Width: 4},
 	{Name: "ts", Kind: KindPtr, Elem: &Param{Kind: KindStruct, Struct: &structTimespec64}, Width: 8},
@@ -762,31 +764,31 @@ var structIoUringParams = Struct{Name: "io_uring_params", Fields: []Param{
 var structIoUringRestriction = Struct{Name: "io_uring_restriction", Fields: []Param{
 	{Name: "opcode", Kind: KindEnum, Width: 2, Set: &setIoUringRestriction},
 	{Name: "op", Kind: KindUint, Width: 1},
-	{Name: "resv", Kind: KindUint, Width: 1},
-	{Name: "resv2", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
+	{Name: "_", Kind: KindUint, Width: 1},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 4}, Count: 3},
 }}
 
 var structIoUringRsrcRegister = Struct{Name: "io_uring_rsrc_register", Fields: []Param{
 	{Name: "nr", Kind: KindUint, Width: 4},
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setIoUringRsrc},
-	{Name: "resv2", Kind: KindUint, Width: 8},
+	{Name: "_", Kind: KindUint, Width: 8},
 	{Name: "data", Kind: KindAddr, Width: 8},
 	{Name: "tags", Kind: KindAddr, Width: 8},
 }}
 
 var structIoUringRsrcUpdate = Struct{Name: "io_uring_rsrc_update", Fields: []Param{
 	{Name: "offset", Kind: KindUint, Width: 4},
-	{Name: "resv", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "data", Kind: KindAddr, Width: 8},
 }}
 
 var structIoUringRsrcUpdate2 = Struct{Name: "io_uring_rsrc_update2", Fields: []Param{
 	{Name: "offset", Kind: KindUint, Width: 4},
-	{Name: "resv", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "data", Kind: KindAddr, Width: 8},
 	{Name: "tags", Kind: KindAddr, Width: 8},
 	{Name: "nr", Kind: KindUint, Width: 4},
-	{Name: "resv2", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
 var structIoUringSyncCancelReg = Struct{Name: "io_uring_sync_cancel_reg", Fields: []Param{
@@ -795,8 +797,8 @@ var structIoUringSyncCancelReg = Struct{Name: "io_uring_sync_cancel_reg", Fields
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setIoUringCancel},
 	{Name: "timeout", Kind: KindStruct, Struct: &structTimespec64},
 	{Name: "opcode", Kind: KindUint, Width: 1},
-	{Name: "pad", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 1}, Count: 7},
-	{Name: "pad2", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 8}, Count: 3},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 1}, Count: 7},
+	{Name: "_", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 8}, Count: 3},
 }}
 
 var structIocb = Struct{Name: "iocb", ABIs: 1<<PPC64 | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPS64 | 1<<MIPS64N32, Alt: &structIocbAlt1, Fields: []Param{
@@ -1287,7 +1289,7 @@ var structPrctlMmMap = Struct{Name: "prctl_mm_map", Fields: []Param{
 	{Name: "arg_end", Kind: KindHex, Width: 8},
 	{Name: "env_start", Kind: KindHex, Width: 8},
 	{Name: "env_end", Kind: KindHex, Width: 8},
-	{Name: "auxv", Kind: KindBytes, Len: "auxv_size", LenRef: Ref{Idx: 12}, Width: 8},
+	{Name: "auxv", Kind: KindBytes, Len: "auxv_size", LenRef: Ref{Idx: 12}},
 	{Name: "auxv_size", Kind: KindUint, Width: 4},
 	{Name: "exe_fd", Kind: KindFD, Width: 4},
 }}

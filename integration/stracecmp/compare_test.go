@@ -62,6 +62,8 @@ func TestNormalisedAlike(t *testing.T) {
 		{`rt_sigaction(SIGINT, {sa_handler=SIG_DFL, sa_mask=[INT], sa_flags=0}, NULL, 8) = 0`,
 			`rt_sigaction(SIGINT, {sa_handler=SIG_DFL, sa_flags=0, sa_mask=[INT]}, NULL, 8)`},
 		{`f([{b={y=1, x="}, a=2"}, a=2}], {3, 1}) = 0`, `f([{a=2, b={x="}, a=2", y=1}}], {3, 1})`},
+		{`utimensat(3, NULL, [{tv_sec=1, tv_nsec=0} /* 1970-01-01T00:00:01+0000 */, UTIME_OMIT], 0) = 0`,
+			`utimensat(3, NULL, [{tv_sec=1, tv_nsec=0}, UTIME_OMIT], 0)`},
 		{`epoll_ctl(7, EPOLL_CTL_ADD, 8, {events=EPOLLIN, data={u32=6, u64=6}}) = 0`,
 			`epoll_ctl(7, EPOLL_CTL_ADD, 8, {events=EPOLLIN, data=6})`},
 		{`unlink("/tmp/abcdef") = 0`, `unlink("/tmp/xyzxyz")`},

@@ -39,7 +39,9 @@ var (
 	procPath = regexp.MustCompile(`/proc/\d+\b`)
 	// strace shows the union epoll_data in two ways, stead as the number that it is.
 	epollData = regexp.MustCompile(`\bdata=\{u32=\d+, u64=(\d+)\}`)
-	envCount  = regexp.MustCompile(`/\* (\d+) vars? \*/`)
+	// strace explains a time by its date.
+	date     = regexp.MustCompile(` /\* \d{4}-\d\d-\d\dT[^*]*\*/`)
+	envCount = regexp.MustCompile(`/\* (\d+) vars? \*/`)
 )
 
 // normaliser turns the calls of one thread into comparable text.
@@ -73,6 +75,7 @@ func (n *normaliser) arg(c *Call, i int, a string, out bool) string {
 	}
 	a = outside(a, unchanged)
 	a = outside(a, maskAddresses)
+	a = date.ReplaceAllString(a, "")
 	a = sortFields(epollData.ReplaceAllString(a, "data=$1"))
 	a = procPath.ReplaceAllString(a, "/proc/PID")
 	for _, r := range n.options.Replace {

@@ -218,6 +218,8 @@ func (g *gen) setRef(f *fields, t *typ, k kindInfo) {
 		g.fail(t.pos, "%s has no %q", t.base, ":"+t.ref)
 	case k.set && g.m.sets[t.ref] == nil:
 		g.refuse(t.pos, "set "+t.ref)
+	case k.set && g.m.sets[t.ref].flags != (t.base == "flags"):
+		g.fail(t.pos, "%s:%s: the set's head says otherwise, in %s:%d", t.base, t.ref, g.m.sets[t.ref].file, g.m.sets[t.ref].line)
 	case k.set:
 		f.add("Set: &" + g.ident("set", t.ref))
 	}

@@ -191,7 +191,8 @@ var shims = map[string]string{
 	// Newer kernels have no headers for s390's 31-bit ABI, only the compatible calls.
 	"only/s390/asm/bitsperlong.h": "#define __BITS_PER_LONG 32\n#include <asm-generic/bitsperlong.h>\n",
 
-	"prelude.h": "#include <linux/types.h>\n#include <linux/posix_types.h>\n#include <linux/ioctl.h>\n#include <linux/fcntl.h>\n#include <linux/const.h>\n" +
+	"prelude.h": "#include <linux/types.h>\n#include <linux/posix_types.h>\n#include <linux/ioctl.h>\n" +
+		"#include <linux/fcntl.h>\n#include <linux/const.h>\n" +
 		"typedef unsigned long size_t;\ntypedef __kernel_loff_t loff_t;\ntypedef __kernel_pid_t pid_t;\n" +
 		"typedef unsigned short sa_family_t;\ntypedef __u8 uint8_t;\ntypedef __u16 uint16_t;\ntypedef __u32 uint32_t;\n" +
 		"typedef __u64 uint64_t;\ntypedef __s8 int8_t;\ntypedef __s16 int16_t;\ntypedef __s32 int32_t;\ntypedef __s64 int64_t;\n" +

@@ -99,7 +99,9 @@ func TestEvaluate(t *testing.T) {
 	}
 	tree, work := t.TempDir(), t.TempDir()
 	for path, text := range map[string]string{
-		"include/linux/types.h":       "typedef unsigned char __u8; typedef unsigned short __u16; typedef unsigned __u32;\ntypedef unsigned long long __u64; typedef signed char __s8; typedef short __s16; typedef int __s32; typedef long long __s64;\n",
+		"include/linux/types.h": "typedef unsigned char __u8;\ntypedef unsigned short __u16;\ntypedef unsigned __u32;\n" +
+			"typedef unsigned long long __u64;\ntypedef signed char __s8;\ntypedef short __s16;\ntypedef int __s32;\n" +
+			"typedef long long __s64;\n",
 		"include/linux/posix_types.h": "typedef long long __kernel_loff_t; typedef int __kernel_pid_t;\n",
 		"include/linux/ioctl.h":       "",
 		"include/linux/const.h":       "",
