@@ -139,7 +139,7 @@ func (s *Server) replace(l *leader, busy uint64) {
 		s.stalled.Add(-1)
 		timer.Stop()
 	}()
-	s.log.Warn("a target's memory stalls the supervisor; another thread takes over", "notification", id)
+	s.log.Debug("the leading thread is held up; another one takes over", "notification", id)
 	if err := s.lead(); err != nil {
 		s.end(err)
 	}
@@ -148,6 +148,7 @@ func (s *Server) replace(l *leader, busy uint64) {
 // expire denies a call that the supervisor could not even read in time.
 func (s *Server) expire(id uint64) {
 	s.stats.timeouts.Add(1)
+	s.log.Warn("a call was denied because its target's memory could not be read in time", "notification", id, "deadline", s.o.Deadline)
 	if err := s.src.Respond(id, unotify.Response{Errno: defaultErrno}); err == nil {
 		s.stats.denied.Add(1)
 	}
