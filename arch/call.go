@@ -15,6 +15,9 @@ type Call struct {
 
 	// MemErr is the first error of the Memory, nil if there was none. The values say which of them it hit.
 	MemErr error
+
+	lost   bool // the block that the arguments are in could not be read: Args[0].Raw is its address
+	behind bool // the last argument was behind the multiplexer's pointer, and prints in brackets
 }
 
 // Arg returns the argument of a parameter, nil if the call has none of this name or it is absent.

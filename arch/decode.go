@@ -48,6 +48,9 @@ type Decoder struct {
 	left   int // bytes that may still be kept
 	values int // values that may still be made
 
+	missing    uint8 // arguments that a multiplexer has behind its pointer and that cannot be read, one bit each
+	oldControl bool  // the call is ipc's semctl, msgctl or shmctl without IPC_64
+
 	bytes    arena[byte]
 	vals     arena[Value]
 	addrs    arena[Sockaddr]
@@ -69,7 +72,19 @@ func (d *Decoder) Decode(c *Call, raw Data, mem Memory) {
 		return
 	}
 	d.choose(&args)
+	d.markMissing()
 	d.follow(d.newFrame(c.Sig.Params, c.Args, nil), d.maxDepth())
+}
+
+func (d *Decoder) markMissing() {
+	for i := range d.call.Args {
+		if d.missing>>i&1 != 0 {
+			d.call.Args[i].State = Unreadable
+			if d.call.Args[i].Raw == 0 {
+				d.call.Args[i].State = Null
+			}
+		}
+	}
 }
 
 // DecodeAs is Decode with a signature of the caller's choice instead of the tables'.
@@ -86,6 +101,7 @@ func (d *Decoder) begin(c *Call, raw Data, mem Memory) {
 	d.addrs.reset()
 	d.frames.reset()
 	d.call, d.mem = c, mem
+	d.missing, d.oldControl = 0, false
 	d.facts = factsOf(raw.ABI)
 	d.word, d.big = uint64(raw.ABI.Word()), raw.ABI.BigEndian()
 	d.left = orDefault(d.MaxBytes, DefaultMaxBytes)
@@ -122,6 +138,9 @@ const maxVariants = 4
 func (d *Decoder) choose(args *[6]uint64) {
 	c := d.call
 	for range maxVariants {
+		if d.oldControl {
+			break
+		}
 		c.Args = d.newValues(len(c.Sig.Params))
 		f := d.newFrame(c.Sig.Params, c.Args, nil)
 		d.registers(f, args)

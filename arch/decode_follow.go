@@ -62,7 +62,11 @@ func (d *Decoder) followKind(v *Value, f *frame, depth int) {
 	case KindPath:
 		v.Bytes, v.State = d.readString(addr, MaxPath, Unterminated)
 	case KindString:
-		v.Bytes, v.State = d.readString(addr, d.maxString(), Truncated)
+		limit := d.maxString()
+		if p.Count > 0 {
+			limit = min(limit, int(p.Count))
+		}
+		v.Bytes, v.State = d.readString(addr, limit, Truncated)
 	case KindStrings:
 		d.followStrings(v, addr)
 	case KindBytes:
@@ -93,9 +97,19 @@ func (d *Decoder) address(raw uint64) uint64 {
 
 // followBytes reads a buffer's first bytes; all of one whose length is fixed.
 func (d *Decoder) followBytes(v *Value, f *frame, depth int) {
+	d.bytesAt(v, d.address(v.Raw), f, depth)
+}
+
+// maxControl bounds control messages, which are read whole.
+const maxControl = 4096
+
+func (d *Decoder) bytesAt(v *Value, addr uint64, f *frame, depth int) {
 	n, ok := d.length(v.Param, f, depth)
 	most := uint64(d.maxData())
-	if v.Param.Len == "" {
+	switch {
+	case v.Param.Style == StyleControl:
+		most = maxControl
+	case v.Param.Len == "":
 		most = n
 	}
 	switch {
@@ -104,7 +118,7 @@ func (d *Decoder) followBytes(v *Value, f *frame, depth int) {
 	case n == 0:
 		v.Bytes = d.bytes.take(0)
 	default:
-		v.Bytes, v.State = d.block(d.address(v.Raw), int(min(n, most)))
+		v.Bytes, v.State = d.block(addr, int(min(n, most)))
 		if v.State == OK && n > most {
 			v.State = Truncated
 		}
@@ -168,7 +182,7 @@ func (d *Decoder) followSigset(v *Value, f *frame, depth int) {
 	if n == 0 && v.Param.Len == "" {
 		n = most
 	}
-	if !ok || n == 0 || n > most {
+	if !ok || n == 0 || n > most || n < d.word && v.Param.Len != "" {
 		v.State = Unread
 		return
 	}
@@ -181,9 +195,15 @@ const maxFDs = 1 << 16
 // followFDSet reads an fd_set of whole words, as the kernel does (fs/select.c).
 func (d *Decoder) followFDSet(v *Value, f *frame, depth int) {
 	n, ok := d.length(v.Param, f, depth)
-	if !ok || n == 0 {
+	switch {
+	case !ok || n == 0 && v.Param.Style != StyleByteLen:
 		v.State = Unread
 		return
+	case n == 0:
+		v.Bytes = d.bytes.take(0)
+		return
+	case v.Param.Style == StyleByteLen:
+		n = min(n, maxFDs) * 8
 	}
 	bits := 8 * d.word
 	words := (min(n, maxFDs) + bits - 1) / bits

@@ -5,7 +5,9 @@ func inPlace(p *Param) bool {
 	switch p.Kind {
 	case KindStruct, KindChars:
 		return true
-	case KindBytes, KindSigset:
+	case KindBytes:
+		return p.Len == "" || p.InPlace
+	case KindSigset:
 		return p.Len == ""
 	case KindSockaddr:
 		return p.Count > 0
@@ -21,7 +23,7 @@ func (d *Decoder) load(v *Value, p *Param, f *frame, buf []byte) {
 	v.Param = p
 	switch {
 	case !inPlace(p):
-		v.Raw = narrow(p, number(buf[:d.scalarSize(p)], d.big), d.word)
+		v.Raw = d.styled(p, narrow(p, number(buf[:d.scalarSize(p)], d.big), d.word))
 	case p.Kind == KindStruct:
 		d.loadStruct(v, p.Struct, f, buf)
 	case p.Kind == KindArray:
@@ -41,11 +43,17 @@ func (d *Decoder) sizeOf(p *Param) uint64 { return uint64(p.MemSize(d.call.ABI))
 
 // scalarSize is how many bytes a number or pointer takes in memory.
 func (d *Decoder) scalarSize(p *Param) uint64 {
-	if p.Width == 0 {
+	switch {
+	case p.Width == 0:
 		return d.word
+	case p.Style == StyleJoined:
+		return 4
 	}
 	return uint64(p.Width)
 }
+
+// joinedBy is how far the upper half of a StyleJoined number lies from the lower: struct __user_cap_data_struct.
+const joinedBy = 12
 
 // loadStruct loads the fields that lie wholly within buf. A union yields one value, of its first member that applies.
 func (d *Decoder) loadStruct(v *Value, s *Struct, f *frame, buf []byte) {
@@ -73,6 +81,9 @@ func (d *Decoder) loadStruct(v *Value, s *Struct, f *frame, buf []byte) {
 		}
 		field, fv := w.Field(), &vals[w.Index()]
 		d.load(fv, field, inner, buf[w.Offset():end])
+		if upper := w.Offset() + joinedBy; field.Style == StyleJoined && upper+4 <= len(buf) {
+			fv.Raw |= number(buf[upper:upper+4], d.big) << 32
+		}
 		if field.Name == hidden || !d.holds(field.When, inner) {
 			fv.Param = nil
 		}
@@ -80,6 +91,10 @@ func (d *Decoder) loadStruct(v *Value, s *Struct, f *frame, buf []byte) {
 }
 
 func (d *Decoder) loadUnion(v *Value, s *Struct, f *frame, buf []byte) {
+	if s.View {
+		d.loadViews(v, s, f, buf)
+		return
+	}
 	around := d.newFrame(s.Fields, nil, f)
 	defer d.drop(around)
 	for w := s.Walk(d.call.ABI); w.Next(); {
@@ -96,6 +111,23 @@ func (d *Decoder) loadUnion(v *Value, s *Struct, f *frame, buf []byte) {
 		}
 		d.load(&v.List[0], field, around, buf[:size])
 		return
+	}
+}
+
+// loadViews loads every field of a union that shows the same bytes in different ways.
+func (d *Decoder) loadViews(v *Value, s *Struct, f *frame, buf []byte) {
+	vals := d.newValues(len(s.Fields))
+	if vals == nil {
+		v.State = Truncated
+		return
+	}
+	v.List = vals
+	inner := d.newFrame(s.Fields, vals, f)
+	defer d.drop(inner)
+	for w := s.Walk(d.call.ABI); w.Next(); {
+		if w.Size() <= len(buf) {
+			d.load(&vals[w.Index()], w.Field(), inner, buf[:w.Size()])
+		}
 	}
 }
 

@@ -1,5 +1,7 @@
 package arch
 
+import "math/bits"
+
 // registerFacts is how an ABI passes numbers in registers.
 type registerFacts struct {
 	width uint64 // bytes of a register
@@ -71,7 +73,7 @@ func (d *Decoder) registers(f *frame, args *[6]uint64) {
 	for i := range f.params {
 		p, v := &f.params[i], &f.vals[i]
 		raw, ok := d.take(p, args, &slot)
-		v.Raw = narrow(p, raw, d.facts.width)
+		v.Raw = d.styled(p, narrow(p, raw, d.facts.width))
 		if !ok {
 			v.State = Unread
 		}
@@ -84,6 +86,12 @@ func (d *Decoder) registers(f *frame, args *[6]uint64) {
 // take returns the register, or pair of registers, of p. ok is false if there are no six registers for it: mips o32 has calls
 // whose last arguments are on the stack.
 func (d *Decoder) take(p *Param, args *[6]uint64, slot *int) (raw uint64, ok bool) {
+	if p.Style == StyleHighFirst {
+		first, _ := registerAt(args, *slot)
+		second, ok := registerAt(args, *slot+1)
+		*slot += 2
+		return first<<32 | second&(1<<32-1), ok
+	}
 	if !d.facts.pairs || p.Width != 8 || p.Kind.has(kindPointer) {
 		raw, ok = registerAt(args, *slot)
 		*slot++
@@ -122,4 +130,20 @@ func narrow(p *Param, raw, word uint64) uint64 {
 		return uint64(int64(raw<<shift) >> shift)
 	}
 	return raw << shift >> shift
+}
+
+// styled is a number as the parameter's style sees it.
+func (d *Decoder) styled(p *Param, raw uint64) uint64 {
+	switch p.Style {
+	case StylePages:
+		return raw << 12
+	case StyleNetwork:
+		if d.big {
+			return raw
+		}
+		return bits.ReverseBytes64(raw) >> (64 - 8*uint(p.Width))
+	case StyleBits:
+		return raw >> (p.Count >> 8) & (1<<(p.Count&0xff) - 1)
+	}
+	return raw
 }

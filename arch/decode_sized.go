@@ -30,7 +30,7 @@ func (d *Decoder) structBytes(s *Struct, addr uint64, f *frame, depth int) (buf 
 		}
 		size, ok = d.sizeFromCall(s.SizedBy)
 	}
-	if !ok || size == 0 || known == 0 {
+	if !ok || size == 0 || known == 0 || s.SizedBy != "" && size < d.sizeOf(&s.Fields[0]) {
 		return nil, 0, Unread
 	}
 	buf, state = d.block(addr, int(min(size, known)))
@@ -47,7 +47,7 @@ func (d *Decoder) knownSize(s *Struct) uint64 {
 
 func flexibleField(s *Struct) int {
 	last := len(s.Fields) - 1
-	if last >= 0 && s.Fields[last].Kind == KindArray && s.Fields[last].InPlace {
+	if last >= 0 && s.Fields[last].InPlace {
 		return last
 	}
 	return -1
@@ -61,7 +61,12 @@ func (d *Decoder) flexible(v *Value, s *Struct, f *frame, depth int) {
 	}
 	inner := d.newFrame(s.Fields, v.List, f)
 	defer d.drop(inner)
-	d.array(&v.List[i], d.address(v.Raw)+d.knownSize(s), inner, depth)
+	field, at := &v.List[i], d.address(v.Raw)+d.knownSize(s)
+	if field.Param.Kind == KindBytes {
+		d.bytesAt(field, at, inner, depth)
+		return
+	}
+	d.array(field, at, inner, depth)
 }
 
 func (d *Decoder) sizeFromCall(name string) (uint64, bool) {

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"bytes"
+	"strconv"
 	"testing"
 )
 
@@ -14,13 +15,16 @@ func TestMsghdr(t *testing.T) {
 			return le(v)
 		}
 		const name, iov, data, control = at + 1*page, at + 2*page, at + 3*page, at + 4*page
-		hdr := bytes.Join([][]byte{word(name), word(16), word(iov), word(1), word(control), word(4), word(0)}, nil)
+		message := append(word(uint64(abi.Word()+12)), le(uint32(1), uint32(1), uint32(5))...)
+		size := strconv.Itoa(len(message))
+		hdr := bytes.Join([][]byte{word(name), word(16), word(iov), word(1), word(control), word(uint64(len(message))), word(0)}, nil)
 		mem := memory(map[uint64][]byte{
-			at: hdr, name: inet, iov: append(word(data), word(5)...), data: []byte("hello"), control: []byte("ctrl"),
+			at: hdr, name: inet, iov: append(word(data), word(5)...), data: []byte("hello"), control: message,
 		})
 		c := decode(t, abi, "sendmsg", mem, 3, at, 0)
 		wantText(t, c, `sendmsg(3, {msg_name={sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, `+
-			`msg_namelen=16, msg_iov=[{iov_base="hello", iov_len=5}], msg_iovlen=1, msg_control="ctrl", msg_controllen=4, `+
+			`msg_namelen=16, msg_iov=[{iov_base="hello", iov_len=5}], msg_iovlen=1, msg_control=[{cmsg_len=`+size+`, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5]}], `+
+			`msg_controllen=`+size+`, `+
 			`msg_flags=0}, 0)`)
 		readOnce(t, mem)
 		if v := c.Arg("msg").Field("msg_name"); v == nil || v.Addr == nil || v.Addr.Port != 80 {

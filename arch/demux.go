@@ -79,6 +79,43 @@ func (d *Decoder) demux(args *[6]uint64) bool {
 		return d.demuxSocket(args)
 	case "ipc":
 		return d.demuxIPC(args)
+	case "mmap", "mmap2", "select":
+		if n := oldBlock(d.call.Name, d.call.ABI, uint32(args[0])); n > 0 {
+			return d.unpack(args, args[0], n)
+		}
+	}
+	return true
+}
+
+// ppcSelect is from where on PowerPC's select takes its first argument for a pointer (arch/powerpc/kernel/syscalls.c).
+const ppcSelect = 4096
+
+// oldBlock is how many arguments a call takes from a block of memory that its only argument leads to, 0 for one that takes
+// them from registers: sys_old_mmap and sys_old_select (mm/util.c, fs/select.c, arch/s390/kernel/syscall.c,
+// arch/x86/kernel/sys_ia32.c); of s390's, mmap2 is the same with an offset in pages.
+func oldBlock(name string, abi ABI, first uint32) int {
+	switch {
+	case name == "select" && (abi == I386 || abi == M68K || abi == PPC && first >= ppcSelect):
+		return 5
+	case name == "mmap" && (abi == I386 || abi == M68K || abi == S390 || abi == S390X):
+		return 6
+	case name == "mmap2" && abi == S390:
+		return 6
+	}
+	return 0
+}
+
+// unpack replaces the arguments by those in a block of words.
+func (d *Decoder) unpack(args *[6]uint64, block uint64, n int) bool {
+	addr := d.address(d.facts.register(block))
+	*args = [6]uint64{addr}
+	buf, state := d.block(addr, n*int(d.word))
+	if state != OK {
+		d.call.lost = true
+		return false
+	}
+	for i := range n {
+		args[i] = d.wordAt(buf, i)
 	}
 	return true
 }
@@ -88,16 +125,7 @@ func (d *Decoder) demuxSocket(args *[6]uint64) bool {
 	if !ok || !d.become(m) {
 		return true
 	}
-	addr := d.address(d.facts.register(args[1]))
-	*args = [6]uint64{addr}
-	buf, state := d.block(addr, len(m.args)*int(d.word))
-	if state != OK {
-		return false
-	}
-	for i := range m.args {
-		args[i] = d.wordAt(buf, i)
-	}
-	return true
+	return d.unpack(args, args[1], len(m.args))
 }
 
 func (d *Decoder) demuxIPC(args *[6]uint64) bool {
@@ -106,6 +134,8 @@ func (d *Decoder) demuxIPC(args *[6]uint64) bool {
 		return true
 	}
 	recipe := m.args
+	d.oldControl = controlCall(m.name) && args[controlOp(m.name)]&ipc64 == 0
+	d.call.behind = m.name == "semctl"
 	if m.name == "msgrcv" && uint32(args[0])>>16 == 0 {
 		recipe = msgrcvKludge
 	}
@@ -113,27 +143,53 @@ func (d *Decoder) demuxIPC(args *[6]uint64) bool {
 	if d.call.ABI == S390 || d.call.ABI == S390X {
 		args[ipcFifth] = args[ipcThird]
 	}
-	return d.rearrange(args, recipe)
+	d.rearrange(args, recipe)
+	return true
+}
+
+// ipc64 is IPC_64: without it, the structs are those of before version 2.2 (ipc/util.h), which are not described. Where the
+// calls have numbers of their own, these need no flag.
+const ipc64 = 0x100
+
+func controlCall(name string) bool { return name == "semctl" || name == "msgctl" || name == "shmctl" }
+
+// controlOp is which of ipc's arguments is the operation.
+func controlOp(name string) int {
+	if name == "semctl" {
+		return ipcThird
+	}
+	return ipcSecond
 }
 
 // rearrange builds the real call's arguments from the multiplexer's by a recipe.
-func (d *Decoder) rearrange(args *[6]uint64, recipe string) bool {
+// What is behind ptr and cannot be read is marked in d.missing; in its place is ptr.
+func (d *Decoder) rearrange(args *[6]uint64, recipe string) {
 	var behind [2]uint64
-	if n := wordsBehind(recipe); n > 0 {
-		addr := d.address(d.facts.register(args[ipcPtr]))
-		buf, state := d.block(addr, n*int(d.word))
-		if state != OK {
-			*args = [6]uint64{addr}
-			return false
-		}
-		for i := range n {
-			behind[i] = d.wordAt(buf, i)
-		}
-	}
+	n := wordsBehind(recipe)
+	readable := d.wordsAt(behind[:n], args[ipcPtr])
 	old := *args
 	*args = [6]uint64{}
 	for i := range len(recipe) {
 		args[i] = source(recipe[i], &old, &behind)
+		if !readable && recipe[i] >= fromPointee {
+			args[i] = old[ipcPtr]
+			d.missing |= 1 << i
+		}
+	}
+	d.call.behind = d.call.behind && readable
+}
+
+// wordsAt reads words at a pointer.
+func (d *Decoder) wordsAt(words []uint64, pointer uint64) bool {
+	if len(words) == 0 {
+		return true
+	}
+	buf, state := d.block(d.address(d.facts.register(pointer)), len(words)*int(d.word))
+	if state != OK {
+		return false
+	}
+	for i := range words {
+		words[i] = d.wordAt(buf, i)
 	}
 	return true
 }

@@ -30,7 +30,7 @@ func TestSocketcallUnreadable(t *testing.T) {
 	if c.Name != "connect" || c.Args[1].State != Unreadable {
 		t.Errorf("%s, state %d", c, c.Args[1].State)
 	}
-	wantText(t, c, `connect(0x10000, 0x10000, 0x10000)`)
+	wantText(t, c, `socketcall(SYS_CONNECT, 0x10000)`)
 }
 
 func TestSocketcallUnknown(t *testing.T) {
@@ -112,5 +112,47 @@ func TestIPCUnreadable(t *testing.T) {
 	c := decode(t, I386, "ipc", memory(nil), 12, 1, 2, 3, 0x5000, 6)
 	if c.Name != "msgrcv" || len(c.Args) != 5 || c.Args[3].State != Unreadable {
 		t.Errorf("got %s", c)
+	}
+	wantText(t, decode(t, I386, "ipc", memory(nil), 3, 1, 2, 0, 0), "semctl(1, 2, IPC_RMID, NULL)")
+	wantText(t, decode(t, I386, "ipc", memory(nil), 3, 1, 2, 0, 0x5000), "semctl(1, 2, IPC_RMID, 0x5000)")
+}
+
+// Without IPC_64 ipc's structs are the old ones; where the calls have numbers of their own they never are.
+func TestControlOfIPC(t *testing.T) {
+	set := le(uint32(0), uint32(7), uint32(8), uint32(0), uint32(0), uint32(0o600), make([]byte, 64))
+	mem := memory(map[uint64][]byte{at: set, 0x5000: le(uint32(at))})
+	wantText(t, decode(t, I386, "msgctl", mem, 1, 1, at), "msgctl(1, IPC_SET, {msg_perm={uid=7, gid=8, mode=0600}, msg_qbytes=0})")
+	wantText(t, decode(t, I386, "ipc", mem, 14, 1, 1, 0, at), "msgctl(1, IPC_SET, 0x10000)")
+	wantText(t, decode(t, I386, "ipc", mem, 14, 1, 0x101, 0, at),
+		"msgctl(1, IPC_64|IPC_SET, {msg_perm={uid=7, gid=8, mode=0600}, msg_qbytes=0})")
+	wantText(t, decode(t, I386, "ipc", mem, 3, 1, 2, 1, 0x5000), "semctl(1, 2, IPC_SET, [0x10000])")
+}
+
+// The old mmap and select have their arguments in memory.
+func TestArgumentsInMemory(t *testing.T) {
+	six := le(uint32(0), uint32(4096), uint32(1), uint32(0x22), int32(-1), uint32(0x1000))
+	const text = "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0x1000)"
+	c := decode(t, I386, "mmap", memory(map[uint64][]byte{at: six}), at)
+	wantText(t, c, text)
+	if c.Raw.Args[0] != at || c.Mux != 0 {
+		t.Errorf("registers %v, mux %s", c.Raw.Args, c.Mux)
+	}
+	wide := be(uint64(0), uint64(4096), uint64(1), uint64(0x22), int64(-1), uint64(0x1000))
+	wantText(t, decode(t, S390X, "mmap", memory(map[uint64][]byte{at: wide}), at), text)
+	wantText(t, decode(t, I386, "mmap", memory(nil), at), "mmap(0x10000)")
+	none := le(uint32(0), uint32(0), uint32(0), uint32(0), uint32(0))
+	wantText(t, decode(t, I386, "select", memory(map[uint64][]byte{at: none}), at), "select(0, NULL, NULL, NULL, NULL)")
+	wantText(t, decode(t, PPC, "select", memory(map[uint64][]byte{at: none}), at), "select(0, NULL, NULL, NULL, NULL)")
+	wantText(t, decode(t, PPC, "select", memory(nil), 4095), "select(4095, NULL, NULL, NULL, NULL)")
+	wantText(t, decode(t, X86_64, "mmap", memory(nil), 0, 4096, 1, 0x22, 1<<64-1), "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)")
+}
+
+func TestJoinedOffsets(t *testing.T) {
+	wantText(t, decode(t, I386, "_llseek", memory(nil), 3, 1, 2, 0x1000, 0), "_llseek(3, 4294967298, 0x1000, SEEK_SET)")
+	wantText(t, decode(t, PPC64, "_llseek", memory(nil), 3, 1<<32-1, 1<<32-2, 0x1000, 2), "_llseek(3, -2, 0x1000, SEEK_END)")
+	c := decode(t, I386, "mmap2", memory(nil), 0, 4096, 1, 1, 3, 0x80000000)
+	wantText(t, c, "mmap2(NULL, 4096, PROT_READ, MAP_SHARED, 3, 0x80000000000)")
+	if c.Raw.Args[5] != 0x80000000 {
+		t.Errorf("register %#x", c.Raw.Args[5])
 	}
 }

@@ -44,12 +44,19 @@ const maxInt = int(^uint(0) >> 1)
 // AppendText appends the call in the form of strace(1), without its result: openat(AT_FDCWD, "/etc/passwd", O_RDONLY).
 // It does not allocate beyond b. A nil o is the zero TextOptions.
 func (c *Call) AppendText(b []byte, o *TextOptions) []byte {
-	b = c.appendName(b)
+	if c.lost && c.Mux != 0 {
+		b = append(b, c.Mux.Name()...)
+	} else {
+		b = c.appendName(b)
+	}
 	b = append(b, '(')
 	if c.Sig == nil {
 		return append(c.appendRegisters(b), ')')
 	}
 	t := newText(c.ABI, o)
+	if c.lost {
+		return append(t.lost(b, c), ')')
+	}
 	first := true
 	for i := range c.Args {
 		v := &c.Args[i]
@@ -60,6 +67,10 @@ func (c *Call) AppendText(b []byte, o *TextOptions) []byte {
 			b = append(b, ", "...)
 		}
 		first = false
+		if c.behind && i == len(c.Args)-1 {
+			b = append(t.value(append(b, '['), v), ']')
+			continue
+		}
 		b = t.value(b, v)
 	}
 	return append(b, ')')
@@ -108,7 +119,7 @@ func (t *text) value(b []byte, v *Value) []byte {
 		return append(b, '?')
 	case v.State == Null:
 		return append(b, "NULL"...)
-	case v.State == Unreadable:
+	case v.State == Unreadable, v.Param.Brief && !t.verbose:
 		return appendAddress(b, v.Raw)
 	case v.State == Unread && v.Param.Kind.has(kindPointer):
 		return appendAddress(b, v.Raw)
@@ -123,8 +134,11 @@ func (t *text) value(b []byte, v *Value) []byte {
 func (t *text) number(b []byte, v *Value) []byte {
 	switch p := v.Param; p.Kind {
 	case KindUint:
-		return strconv.AppendUint(b, v.Raw, 10)
+		return t.unsigned(b, v)
 	case KindHex:
+		if p.Style == StyleWide {
+			return appendWideHex(b, v.Raw)
+		}
 		return appendNumberHex(b, v.Raw)
 	case KindAddr:
 		return appendAddress(b, v.Raw)
@@ -133,7 +147,10 @@ func (t *text) number(b []byte, v *Value) []byte {
 	case KindFD:
 		return t.withPath(strconv.AppendInt(b, v.Int(), 10), v.Int())
 	case KindMode:
-		return appendMode(b, v.Raw)
+		if p.Style == StyleFileType {
+			return appendFileMode(b, v.Raw)
+		}
+		return appendOctalMode(b, v.Raw)
 	case KindDev:
 		return appendDev(b, v.Raw)
 	case KindUID:
@@ -141,9 +158,12 @@ func (t *text) number(b []byte, v *Value) []byte {
 	case KindSignal:
 		return appendSignal(b, v.Int(), t.abi)
 	case KindFlags:
+		if p.Set != nil && p.Set.Call != "" {
+			return appendComposed(b, p.Set, v.Raw, t.abi)
+		}
 		return appendFlags(b, p.Set, v.Raw, t.abi)
 	case KindEnum:
-		return appendEnum(b, p.Set, v.Raw, t.abi)
+		return t.enum(b, v)
 	}
 	return strconv.AppendInt(b, v.Int(), 10)
 }
@@ -174,10 +194,15 @@ func (t *text) pointee(b []byte, v *Value) []byte {
 	case KindArray:
 		return t.list(b, v)
 	case KindSockaddr:
-		return t.sockaddr(b, v.Addr)
+		if v.Addr != nil { // else the call's bound left no room for it
+			return t.sockaddr(b, v.Addr)
+		}
 	case KindSigset:
 		return appendSigset(b, v.Bytes, t.abi)
 	case KindFDSet:
+		if v.Param.Style == StyleWords {
+			return appendWords(b, v.Bytes, t.abi)
+		}
 		return appendFDSet(b, v.Bytes, t.abi)
 	}
 	return appendAddress(b, v.Raw)
@@ -193,13 +218,32 @@ func appendMore(b []byte, more bool) []byte {
 
 func (t *text) quoted(b []byte, v *Value) []byte {
 	s := v.Bytes
-	if inPlace(v.Param) {
-		return appendQuoted(b, s)
+	switch v.Param.Style {
+	case StyleIPv4, StyleIPv6:
+		return appendIP(b, v)
+	case StyleMAC:
+		return appendMAC(b, s)
+	case StyleControl:
+		return t.control(b, v)
 	}
-	if len(s) > t.limit {
-		s = s[:t.limit]
+	if inPlace(v.Param) && v.Param.Len == "" {
+		return appendBytes(b, v.Param, s)
 	}
-	return appendMore(appendQuoted(b, s), len(s) < len(v.Bytes) || v.State != OK)
+	limit := t.limit
+	if v.Param.Kind == KindString && v.Param.Count > 0 {
+		limit = min(limit, int(v.Param.Count)-1)
+	}
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	return appendMore(appendBytes(b, v.Param, s), len(s) < len(v.Bytes) || v.State != OK)
+}
+
+func appendBytes(b []byte, p *Param, s []byte) []byte {
+	if p.Style == StyleHexBytes {
+		return appendHexQuoted(b, s)
+	}
+	return appendQuoted(b, s)
 }
 
 // strings prints argv as a list and, unless everything is wanted, envp as an address and a count.
@@ -252,6 +296,14 @@ func (t *text) ptr(b []byte, v *Value) []byte {
 }
 
 func (t *text) structure(b []byte, v *Value) []byte {
+	if s := layoutOf(v, t.abi); s != nil {
+		if name := s.aloneName(v, t.abi); name != "" {
+			return append(b, name...)
+		}
+		if insn, seccomp := s.instruction(); insn && len(v.List) == bpfFields {
+			return t.bpf(b, v, seccomp)
+		}
+	}
 	b = append(b, '{')
 	start := len(b)
 	b = t.fields(b, start, v)
@@ -261,21 +313,40 @@ func (t *text) structure(b []byte, v *Value) []byte {
 	return append(b, '}')
 }
 
+// fields appends a struct's fields in the order of printing, and dots for those that only a verbose form has.
 func (t *text) fields(b []byte, start int, v *Value) []byte {
-	for i := range v.List {
+	s := layoutOf(v, t.abi)
+	shown := len(v.List)
+	if s != nil && s.Shown != 0 && !t.verbose {
+		shown = min(shown, int(s.Shown))
+	}
+	for i := range shown {
 		f := &v.List[i]
-		switch {
-		case f.Param == nil:
-		case f.Param.Kind == KindStruct && f.Param.Name == "":
-			b = t.fields(b, start, f)
-		case f.Param.Name == "":
-			b = t.value(appendComma(b, start), f)
-		default:
-			b = append(append(appendComma(b, start), f.Param.Name...), '=')
-			b = t.value(b, f)
+		if s != nil && s.Order != nil && len(v.List) == len(s.Order) {
+			f = &v.List[s.Order[i]]
 		}
+		b = t.field(b, start, f)
+	}
+	if shown < len(v.List) {
+		b = append(appendComma(b, start), "..."...)
 	}
 	return b
+}
+
+func (t *text) field(b []byte, start int, f *Value) []byte {
+	switch {
+	case f.Param == nil || f.Param.Sparse && isZero(f):
+		return b
+	case f.Param.Kind == KindStruct && f.Param.Name == "":
+		return t.fields(b, start, f)
+	case f.Param.Style == StyleIPv6 && f.Param.Kind == KindBytes:
+		return appendIPv6Field(appendComma(b, start), f)
+	case f.Param.Name != "":
+		b = append(append(appendComma(b, start), f.Param.Name...), '=')
+	default:
+		b = appendComma(b, start)
+	}
+	return t.value(b, f)
 }
 
 func appendComma(b []byte, start int) []byte {

@@ -1,6 +1,9 @@
 package arch
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // AppendJSON appends the call as two members of a JSON object, without the braces around them, so that a record can have
 // others: "call":"openat","args":{"dirfd":"AT_FDCWD",…}. docs/json.md describes the form of every kind of value.
@@ -126,6 +129,9 @@ func appendJSONNumber(b []byte, v *Value, abi ABI) []byte {
 	case KindFlags:
 		return appendJSONFlags(b, p.Set, v.Raw, abi)
 	case KindEnum:
+		if p.Set != nil && p.Set.Base == BaseDecimal {
+			return appendJSONEnum(b, p.Set, signed(p, v.Raw), abi)
+		}
 		return appendJSONEnum(b, p.Set, v.Raw, abi)
 	}
 	return appendJSONInt(b, v.Int())
@@ -148,6 +154,9 @@ func appendJSONEnum(b []byte, s *Set, v uint64, abi ABI) []byte {
 	if s != nil {
 		if name := s.NameOf(v, abi); name != "" {
 			return appendJSONName(b, name)
+		}
+		if s.Base == BaseDecimal {
+			return appendJSONInt(b, int64(v))
 		}
 	}
 	return appendJSONUint(b, v)
@@ -175,26 +184,36 @@ func appendJSONFlags(b []byte, s *Set, v uint64, abi ABI) []byte {
 }
 
 func appendJSONFlag(b []byte, start int, word []byte) []byte {
-	if len(word) == 0 || len(word) == 1 && word[0] == '0' {
+	if len(word) == 0 || len(bytes.Trim(word, "0")) == 0 {
 		return b
 	}
 	if len(b) > start {
 		b = append(b, ',')
 	}
-	if word[0] < '0' || word[0] > '9' {
-		return append(append(append(b, '"'), word...), '"')
+	if n, ok := parseNumber(word); ok {
+		return appendJSONUint(b, n)
 	}
-	return appendJSONUint(b, parseHex(word))
+	return append(append(append(b, '"'), word...), '"')
 }
 
-// parseHex is the number of "0x…" as AppendFlags writes it.
-func parseHex(word []byte) (v uint64) {
-	for _, c := range word[min(2, len(word)):] {
-		digit := c - '0'
-		if c >= 'a' {
-			digit = c - 'a' + 10
-		}
-		v = v<<4 | uint64(digit&15)
+// parseNumber is the number that AppendFlags wrote in its set's base; ok is false for what is not only a number.
+func parseNumber(word []byte) (v uint64, ok bool) {
+	base := uint64(10)
+	switch {
+	case len(word) > 2 && word[0] == '0' && word[1] == 'x':
+		base, word = 16, word[2:]
+	case word[0] == '0':
+		base = 8
 	}
-	return v
+	for _, c := range word {
+		digit := uint64(c - '0')
+		if c >= 'a' && c <= 'f' {
+			digit = uint64(c-'a') + 10
+		}
+		if digit >= base {
+			return 0, false
+		}
+		v = v*base + digit
+	}
+	return v, true
 }

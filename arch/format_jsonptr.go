@@ -1,12 +1,17 @@
 package arch
 
-import "strconv"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // appendJSONPointee appends what a pointer points to, as far as it was read.
 func appendJSONPointee(b []byte, v *Value, abi ABI) []byte {
 	switch v.Param.Kind {
-	case KindPath, KindString, KindBytes:
+	case KindPath, KindString:
 		return appendJSONBytes(b, v.Bytes)
+	case KindBytes:
+		return appendJSONBuffer(b, v)
 	case KindStruct:
 		return appendJSONStruct(b, v, abi)
 	case KindPtr:
@@ -16,13 +21,28 @@ func appendJSONPointee(b []byte, v *Value, abi ABI) []byte {
 	case KindStrings, KindArray:
 		return appendJSONList(b, v, abi)
 	case KindSockaddr:
-		return appendJSONSockaddr(b, v.Addr, abi)
+		if v.Addr != nil { // else the call's bound left no room for it
+			return appendJSONSockaddr(b, v.Addr, abi)
+		}
 	case KindSigset:
 		return appendJSONSigset(b, v.Bytes, abi)
 	case KindFDSet:
 		return appendJSONFDSet(b, v.Bytes, abi)
 	}
 	return appendJSONAddress(b, v.Raw)
+}
+
+// appendJSONBuffer appends a buffer; one that holds an address appends as the address's usual form.
+func appendJSONBuffer(b []byte, v *Value) []byte {
+	switch v.Param.Style {
+	case StyleIPv4, StyleIPv6:
+		if addr, ok := netip.AddrFromSlice(v.Bytes); ok {
+			return append(addr.AppendTo(append(b, '"')), '"')
+		}
+	case StyleMAC:
+		return append(appendMAC(append(b, '"'), v.Bytes), '"')
+	}
+	return appendJSONBytes(b, v.Bytes)
 }
 
 func appendJSONList(b []byte, v *Value, abi ABI) []byte {

@@ -1,6 +1,10 @@
 package arch
 
-import "strconv"
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+)
 
 const atFDCWD = -100
 
@@ -33,8 +37,8 @@ var modeBits = [...]struct {
 	bit  uint64
 }{{"S_ISUID|", 0o4000}, {"S_ISGID|", 0o2000}, {"S_ISVTX|", 0o1000}}
 
-// appendMode appends a mode in octal, after the names of its file type and special bits if it has a type.
-func appendMode(b []byte, mode uint64) []byte {
+// appendFileMode appends a mode in octal, after the names of its file type and special bits if it has a type.
+func appendFileMode(b []byte, mode uint64) []byte {
 	name := ""
 	if mode <= 0o177777 {
 		name = modeTypes[mode>>12]
@@ -85,10 +89,37 @@ func appendEnum(b []byte, s *Set, v uint64, abi ABI) []byte {
 	if s == nil {
 		return strconv.AppendInt(b, int64(v), 10)
 	}
-	if s.Name == "ioctl" && s.NameOf(v, abi) == "" {
+	if s.Requests && s.NameOf(v, abi) == "" {
 		return appendIOC(b, v, abi)
 	}
 	return s.AppendEnum(b, v, abi)
+}
+
+// appendComposed appends a number as the macro that composes it: "QCMD(Q_SYNC, USRQUOTA)".
+func appendComposed(b []byte, s *Set, v uint64, abi ABI) []byte {
+	b = append(append(b, s.Call...), '(')
+	start := len(b)
+	for i := range s.Parts {
+		b = s.appendPart(appendComma(b, start), &s.Parts[i], v, abi)
+	}
+	return append(b, ')')
+}
+
+// appendPart appends the name of the constant under the part's mask, without a shift that the name ends in.
+func (s *Set) appendPart(b []byte, p *Part, v uint64, abi ABI) []byte {
+	for i := range s.Consts {
+		c := &s.Consts[i]
+		if value, mask, ok := c.In(abi); ok && mask == p.Mask && v&mask == value {
+			name, _, _ := strings.Cut(c.Name, "<<")
+			return append(b, name...)
+		}
+	}
+	n := v & p.Mask >> bits.TrailingZeros64(p.Mask)
+	if p.Unknown == "" {
+		return strconv.AppendUint(b, n, 10)
+	}
+	b = append(appendNumberHex(b, n), " /* "...)
+	return append(append(b, p.Unknown...), " */"...)
 }
 
 // iocDirs is indexed by the direction bits of a request. MIPS, PowerPC, SPARC and Alpha have three of them and fewer for the

@@ -23,7 +23,7 @@ func (t *text) sockaddr(b []byte, s *Sockaddr) []byte {
 	case s.Known && s.Family == afNetlink:
 		b = appendNetlink(b, s)
 	case s.Known && s.Family == afPacket:
-		b = appendPacket(b, s)
+		b = t.packet(b, s)
 	case s.Known && s.Family == afBluetooth:
 		b = appendBluetooth(b, s)
 	case s.Known && s.Family == afALG:
@@ -79,23 +79,15 @@ func appendInet6(b []byte, s *Sockaddr) []byte {
 // appendNetlink: the groups are a bit mask, in eight columns.
 func appendNetlink(b []byte, s *Sockaddr) []byte {
 	b = append(named(b, "nl_pid", uint64(s.PID)), ", nl_groups="...)
-	digits, columns := uint64(s.Groups), 8
-	if digits != 0 {
-		b, columns = append(b, "0x"...), 6
+	if s.Groups != 0 {
+		return appendPadded(append(b, "0x"...), uint64(s.Groups), 6)
 	}
-	for limit := uint64(1) << (4 * (columns - 1)); limit > max(digits, 1); limit >>= 4 {
-		b = append(b, '0')
-	}
-	return strconv.AppendUint(b, digits, 16)
+	return appendPadded(b, 0, 8)
 }
 
-// Names of a few numbers in addresses: include/uapi/linux/{if_ether,if_packet,if_arp,vm_sockets}.h.
+// Names of a few numbers in addresses: include/uapi/linux/vm_sockets.h.
 var (
-	etherNames  = []numberName{{0x3, "ETH_P_ALL"}, {0x800, "ETH_P_IP"}, {0x806, "ETH_P_ARP"}, {0x86dd, "ETH_P_IPV6"}}
-	packetNames = []numberName{{0, "PACKET_HOST"}, {1, "PACKET_BROADCAST"}, {2, "PACKET_MULTICAST"},
-		{3, "PACKET_OTHERHOST"}, {4, "PACKET_OUTGOING"}, {5, "PACKET_LOOPBACK"}, {6, "PACKET_USER"}, {7, "PACKET_KERNEL"}}
-	arphrdNames = []numberName{{0, "ARPHRD_NETROM"}, {1, "ARPHRD_ETHER"}, {772, "ARPHRD_LOOPBACK"}}
-	cidNames    = []numberName{{0, "VMADDR_CID_HYPERVISOR"}, {1, "VMADDR_CID_LOCAL"}, {2, "VMADDR_CID_HOST"},
+	cidNames = []numberName{{0, "VMADDR_CID_HYPERVISOR"}, {1, "VMADDR_CID_LOCAL"}, {2, "VMADDR_CID_HOST"},
 		{1<<32 - 1, "VMADDR_CID_ANY"}}
 	vportNames = []numberName{{1<<32 - 1, "VMADDR_PORT_ANY"}}
 )
@@ -115,11 +107,11 @@ func appendNamed(b []byte, list []numberName, n uint64) []byte {
 	return appendNumberHex(b, n)
 }
 
-func appendPacket(b []byte, s *Sockaddr) []byte {
-	b = appendNamed(append(b, ", sll_protocol=htons("...), etherNames, uint64(s.Protocol))
+func (t *text) packet(b []byte, s *Sockaddr) []byte {
+	b = t.constant(append(b, ", sll_protocol=htons("...), "ethertype", uint64(s.Protocol))
 	b = strconv.AppendInt(append(b, "), sll_ifindex="...), int64(s.Ifindex), 10)
-	b = appendNamed(append(b, ", sll_hatype="...), arphrdNames, uint64(s.HWType))
-	b = appendNamed(append(b, ", sll_pkttype="...), packetNames, uint64(s.PktType))
+	b = t.constant(append(b, ", sll_hatype="...), "arphrd", uint64(s.HWType))
+	b = t.constant(append(b, ", sll_pkttype="...), "pkttype", uint64(s.PktType))
 	b = named(b, "sll_halen", uint64(len(s.HWAddr)))
 	if len(s.HWAddr) == 0 {
 		return b

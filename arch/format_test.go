@@ -24,7 +24,7 @@ func valueOf(p Param, abi ABI, raw uint64, mem *image) *Call {
 var (
 	testFlags = Set{Name: "test", Prefix: "T_", Consts: []Const{{Name: "T_A", Value: 1}, {Name: "T_B", Value: 2}}}
 	testEnum  = Set{Name: "test", Prefix: "T_", Consts: []Const{{Name: "T_ZERO", Value: 0}, {Name: "T_ONE", Value: 1}}}
-	testIoctl = Set{Name: "ioctl"}
+	testIoctl = Set{Name: "ioctl", Requests: true}
 )
 
 func TestFormatNumbers(t *testing.T) {
@@ -49,9 +49,10 @@ func TestFormatNumbers(t *testing.T) {
 		{Param{Kind: KindMode, Width: 4}, X86_64, 0o7, "007", `"007"`},
 		{Param{Kind: KindMode, Width: 4}, X86_64, 0o22, "022", `"022"`},
 		{Param{Kind: KindMode, Width: 4}, X86_64, 0o4755, "04755", `"04755"`},
-		{Param{Kind: KindMode, Width: 4}, X86_64, 0o20666, "S_IFCHR|0666", `"020666"`},
-		{Param{Kind: KindMode, Width: 4}, X86_64, 0o21600, "S_IFCHR|S_ISVTX|0600", `"021600"`},
-		{Param{Kind: KindMode, Width: 4}, X86_64, 0o170600, "0170600", `"0170600"`},
+		{Param{Kind: KindMode, Width: 4}, X86_64, 0o100744, "0100744", `"0100744"`},
+		{Param{Kind: KindMode, Style: StyleFileType, Width: 4}, X86_64, 0o20666, "S_IFCHR|0666", `"020666"`},
+		{Param{Kind: KindMode, Style: StyleFileType, Width: 4}, X86_64, 0o21600, "S_IFCHR|S_ISVTX|0600", `"021600"`},
+		{Param{Kind: KindMode, Style: StyleFileType, Width: 4}, X86_64, 0o170600, "0170600", `"0170600"`},
 		{Param{Kind: KindDev, Width: 4}, X86_64, 0x103, "makedev(0x1, 0x3)", `"1:3"`},
 		{Param{Kind: KindDev, Width: 4}, X86_64, 0x12310045, "makedev(0x100, 0x12345)", `"256:74565"`},
 		{Param{Kind: KindDev, Width: 8}, X86_64, 0x1000_0000_0000, "makedev(0x1000, 0)", `"4096:0"`},

@@ -86,6 +86,9 @@ func (p *Param) MemSize(abi ABI) int {
 
 // inMemory is the size and alignment of a field or element.
 func (p *Param) inMemory(abi ABI) (size, align int) {
+	if p.Style == StyleJoined {
+		return 4, 4
+	}
 	if p.Width == 8 { // a 64-bit number, or a pointer that is said to take 8 bytes
 		return 8, abi.Int64Align()
 	}
@@ -95,7 +98,7 @@ func (p *Param) inMemory(abi ABI) (size, align int) {
 	case KindArray:
 		return p.arrayInMemory(abi)
 	case KindBytes, KindChars:
-		if p.Count > 0 {
+		if p.Count > 0 || p.InPlace {
 			return int(p.Count), 1
 		}
 	case KindSockaddr:
@@ -103,6 +106,9 @@ func (p *Param) inMemory(abi ABI) (size, align int) {
 			return int(p.Count), wordAlign(abi)
 		}
 	case KindSigset:
+		if p.Len == "" && p.Count > 0 {
+			return int(p.Count), wordAlign(abi)
+		}
 		if p.Len == "" {
 			return sigsetSize(abi), wordAlign(abi)
 		}

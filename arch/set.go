@@ -1,6 +1,10 @@
 package arch
 
-import "strconv"
+import (
+	"math/bits"
+	"slices"
+	"strconv"
+)
 
 // An ABISet is a set of ABIs, one bit each.
 type ABISet uint64
@@ -63,30 +67,51 @@ func (s *Set) AppendFlags(b []byte, v uint64, abi ABI) []byte {
 	if v == 0 {
 		return s.appendZero(b, abi)
 	}
-	start, rest, claimed := len(b), v, uint64(0)
+	start, rest, claimed, named := len(b), v, uint64(0), false
 	for i := range s.Consts {
 		c := &s.Consts[i]
+		if c.Bits != 0 && v&c.Bits == 0 {
+			continue
+		}
 		value, mask, ok := c.In(abi)
+		if c.Digits != NoDigits {
+			value = v & mask
+			ok = ok && (value != 0 || c.Digits == HexDigits)
+		}
 		if !ok || mask == 0 && value == 0 || v&mask != value || mask&claimed != 0 {
 			continue
 		}
 		claimed |= mask
 		rest &^= mask
-		b = appendJoined(b, start, c.Name)
+		named = named || mask == value
+		b = c.appendFlag(appendBar(b, start), value, mask)
 	}
-	return s.appendRest(b, start, rest)
+	return s.appendRest(b, start, rest, named)
+}
+
+func (c *Const) appendFlag(b []byte, value, mask uint64) []byte {
+	switch shift := bits.TrailingZeros64(mask); c.Digits {
+	case NonzeroDigits:
+		b = strconv.AppendUint(b, value>>shift, 10)
+	case HexDigits:
+		b = appendNumberHex(b, value>>shift)
+	}
+	return append(b, c.Name...)
 }
 
 // A zero is Set.Zero, or else the member that has the value 0 under a mask (O_RDONLY).
 func (s *Set) appendZero(b []byte, abi ABI) []byte {
-	if s.Zero != "" {
+	switch {
+	case s.Zero != "":
 		return append(b, s.Zero...)
+	case s.Base == BaseOctal:
+		return appendOctalMode(b, 0)
 	}
 	start := len(b)
 	for i := range s.Consts {
 		c := &s.Consts[i]
-		if value, mask, ok := c.In(abi); ok && value == 0 && mask != 0 {
-			b = appendJoined(b, start, c.Name)
+		if value, mask, ok := c.In(abi); ok && value == 0 && mask != 0 && c.Digits != NonzeroDigits {
+			b = c.appendFlag(appendBar(b, start), 0, mask)
 		}
 	}
 	if len(b) == start {
@@ -95,38 +120,88 @@ func (s *Set) appendZero(b []byte, abi ABI) []byte {
 	return b
 }
 
-func (s *Set) appendRest(b []byte, start int, rest uint64) []byte {
-	if rest == 0 {
+// appendRest appends the bits without a name; named says whether one of the names was of bits and not of a value under a mask.
+func (s *Set) appendRest(b []byte, start int, rest uint64, named bool) []byte {
+	switch {
+	case s.Base == BaseOctal:
+		return appendOctalMode(appendBar(b, start), rest)
+	case rest == 0:
 		return b
 	}
-	if len(b) > start {
-		return appendHex(append(b, '|'), rest)
+	comment := len(b) == start || s.Separate && !named
+	b = appendBar(b, start)
+	if s.Base != BaseHex {
+		return strconv.AppendUint(b, rest, 10)
 	}
-	return s.appendUnknown(appendHex(b, rest))
+	if b = appendHex(b, rest); comment {
+		b = s.appendUnknown(b)
+	}
+	return b
 }
 
 // AppendEnum appends v's name, or the number and what was looked for: "0x7 /* SEEK_??? */".
 func (s *Set) AppendEnum(b []byte, v uint64, abi ABI) []byte {
-	if name := s.NameOf(v, abi); name != "" {
+	name := s.NameOf(v, abi)
+	switch {
+	case s.Remark && name != "":
+		b = append(s.appendNumber(b, v), " /* "...)
+		return append(append(b, name...), " */"...)
+	case s.Requests && name != "":
+		return s.appendNames(b, v, abi)
+	case name != "":
 		return append(b, name...)
 	}
-	return s.appendUnknown(appendHex(b, v))
+	return s.appendUnknown(s.appendNumber(b, v))
+}
+
+func (s *Set) appendNumber(b []byte, v uint64) []byte {
+	switch s.Base {
+	case BaseDecimal:
+		return strconv.AppendInt(b, int64(v), 10)
+	case BaseUnsigned:
+		return strconv.AppendUint(b, v, 10)
+	}
+	return appendNumberHex(b, v)
+}
+
+// appendNames appends all names of v, in the order of the alphabet.
+func (s *Set) appendNames(b []byte, v uint64, abi ABI) []byte {
+	var names [8]string
+	n := 0
+	for i := range s.Consts {
+		if c, _, ok := s.Consts[i].In(abi); ok && sameNumber(c, v) && n < len(names) {
+			names[n] = s.Consts[i].Name
+			n++
+		}
+	}
+	slices.Sort(names[:n])
+	for i, name := range names[:n] {
+		if i > 0 {
+			b = append(b, " or "...)
+		}
+		b = append(b, name...)
+	}
+	return b
 }
 
 func (s *Set) appendUnknown(b []byte) []byte {
-	if s.Prefix == "" {
+	switch {
+	case s.Unknown != "":
+		b = append(append(b, " /* "...), s.Unknown...)
+	case s.Prefix != "":
+		b = append(append(append(b, " /* "...), s.Prefix...), "???"...)
+	default:
 		return b
 	}
-	b = append(b, " /* "...)
-	b = append(b, s.Prefix...)
-	return append(b, "??? */"...)
+	return append(b, " */"...)
 }
 
-func appendJoined(b []byte, start int, name string) []byte {
+// appendBar appends the bar between two names.
+func appendBar(b []byte, start int) []byte {
 	if len(b) > start {
-		b = append(b, '|')
+		return append(b, '|')
 	}
-	return append(b, name...)
+	return b
 }
 
 func appendHex(b []byte, v uint64) []byte {

@@ -42,22 +42,50 @@ const (
 	InOut
 )
 
+// Style refines how a Kind is read and printed. The zero Style adds nothing.
+type Style uint8
+
+// The styles, with the kinds that have them.
+const (
+	StylePlain     Style = iota
+	StyleFileType        // KindMode: the names of the file's type and special bits (mknod's mode)
+	StyleNetwork         // KindUint, KindEnum: memory and registers hold network order; Raw is in the reader's
+	StyleIPv4            // KindBytes of 4: an address of AF_INET
+	StyleIPv6            // KindBytes of 16: an address of AF_INET6
+	StyleMAC             // KindBytes: a hardware address
+	StyleHexBytes        // KindBytes: every byte prints as \x and two digits
+	StyleControl         // KindBytes: control messages, cmsg(3)
+	StyleLimit           // KindUint: a resource limit, all ones is "infinity"
+	StyleWide            // KindHex: at least six digits
+	StyleBits            // KindUint: a bit field; Count is 256 times the first bit plus the number of bits
+	StylePages           // KindHex: the register counts units of 4096 bytes, Raw counts bytes
+	StyleHighFirst       // KindInt of 8 bytes: two registers, the upper half first whatever the byte order
+	StyleWords           // KindFDSet: prints as the words that it consists of (set_mempolicy's nodes)
+	StyleJoined          // KindFlags: two numbers of 4 bytes, the upper one 12 bytes after the lower (capset's)
+	StyleByteLen         // KindFDSet: Len counts bytes, not members (sched_setaffinity's CPUs)
+)
+
 // A Param describes one parameter of a call or one field of a struct.
 type Param struct {
 	Name   string  // the manual page's name
 	Kind   Kind    //
+	Style  Style   //
 	Width  uint8   // bytes of a number: 1, 2, 4, 8; 0 is a word. Of a pointer in a struct: 8 whatever the ABI, or 0
 	Dir    Dir     //
 	Set    *Set    // KindFlags, KindEnum
 	Struct *Struct // KindStruct
 	Elem   *Param  // KindPtr, KindArray
 	Len    string  // name of the sibling that holds the length or count; "*name" where that is a pointer to it
-	Count  uint16  // fixed number of elements or bytes, for fields in place and constant-length arrays
+	Count  uint16  // fixed number of elements or bytes, for fields in place and constant-length arrays; of a string: at most
 	When   *Cond   // nil: always there; else present (printed, read) only where it holds
 
 	// Generated from the above, so that nothing compares names while decoding.
 	LenRef  Ref  // where Len's sibling is; without meaning while Len is ""
-	InPlace bool // KindArray with Len, as a field: the elements follow in place instead of behind a pointer
+	InPlace bool // KindArray, KindBytes with Len, as a field: what has the length follows in place, not behind a pointer
+
+	// Of the text form only.
+	Sparse bool // a field that is left out where it is zero, null or empty
+	Brief  bool // a pointer that prints as an address unless everything is wanted
 }
 
 // CallLevel as a Ref's Up means the parameters of the call, from whatever depth of structs.
@@ -103,9 +131,15 @@ type Struct struct {
 	Packed  bool //
 	Fields  []Param
 	Overlap bool    // a union: all fields at offset 0, the first whose When holds is decoded and stands for it
+	View    bool    // with Overlap: every field is decoded, they show the same bytes in different ways
 	SizedBy string  // name of the call's parameter, or of the own field, that gives the size (clone_args, open_how); "" if fixed
 	ABIs    ABISet  // the ABIs that have this layout; zero: every one
 	Alt     *Struct // the layout of other ABIs; For follows it
+
+	// Of the text form only.
+	Order []uint8 // positions in Fields in the order of printing; nil: as they lie in memory
+	Shown uint8   // how many of the fields print unless everything is wanted; 0: all
+	Alone uint8   // position plus 1 of a field whose name, where its value has one, stands for the whole (UTIME_NOW); 0: none
 }
 
 // A Set is a named set of constants: flags or alternatives.
@@ -114,7 +148,33 @@ type Set struct {
 	Prefix string // printed before an unknown number in a comment, as strace does: "MAP_???"
 	Zero   string // how 0 prints in a flag set, "" for 0
 	Consts []Const
+
+	// Of the text form only.
+	Unknown  string // the comment, where it is not Prefix and "???"
+	Base     Base   // of numbers without a name
+	Separate bool   // bits without a name get the comment too where all names are of values under a mask
+	Requests bool   // of ioctl: all names of a number print, and one without a name is taken apart
+	Remark   bool   // the number prints, its name is a comment
+	Call     string // the macro that composes the number of Parts: "QCMD"
+	Parts    []Part // its arguments
 }
+
+// A Part is one argument of the macro that composes a number.
+type Part struct {
+	Mask    uint64
+	Unknown string // the comment on a number that no Const under this mask has; "": the part is a plain number
+}
+
+// Base is how a number without a name prints.
+type Base uint8
+
+// The bases.
+const (
+	BaseHex Base = iota
+	BaseOctal
+	BaseDecimal  // signed, in the parameter's width
+	BaseUnsigned // in decimal
+)
 
 // A Const is one name of a Set. Order matters for flag sets: earlier names claim their bits first.
 type Const struct {
@@ -123,7 +183,19 @@ type Const struct {
 	Mask  uint64 // flag sets: bits that must equal Value; 0 means Value itself (O_ACCMODE's members have 3)
 
 	PerABI []ConstABI // where the number differs or the name is missing; In knows
+	Bits   uint64     // flag sets: the bits of Value on all ABIs; a number without any of them does not have the name. 0: unknown
+	Digits Digits     // the bits of Mask print as a number, followed by Name ("21<<MAP_HUGE_SHIFT")
 }
+
+// Digits says how bits that hold a number print.
+type Digits uint8
+
+// The forms.
+const (
+	NoDigits      Digits = iota
+	NonzeroDigits        // in decimal, nothing for 0
+	HexDigits            // in hexadecimal, 0 too
+)
 
 // A ConstABI replaces the numbers of a Const on some ABIs.
 type ConstABI struct {

@@ -12,6 +12,7 @@ var setTable = [...]*Set{
 	&setArchPrctl,
 	&setArchShstk,
 	&setArchXcomp,
+	&setArphrd,
 	&setAt,
 	&setAtAccess,
 	&setAtHandle,
@@ -34,18 +35,19 @@ var setTable = [...]*Set{
 	&setBtrfsVolFlags,
 	&setCanProtocol,
 	&setCap,
-	&setCapLower,
-	&setCapUpper,
+	&setCapMask,
 	&setCapVersion,
 	&setClockid,
 	&setClone,
 	&setClone3,
 	&setCloseRange,
 	&setDeleteModule,
+	&setDirfd,
 	&setEpollCreate,
 	&setEpollEvents,
 	&setEpollOp,
 	&setErrno,
+	&setEthertype,
 	&setEventfd,
 	&setExecveat,
 	&setExitSignal,
@@ -170,6 +172,7 @@ var setTable = [...]*Set{
 	&setPidfdOpen,
 	&setPidfdSignal,
 	&setPkeyAccess,
+	&setPkttype,
 	&setPoll,
 	&setPrctl,
 	&setPrctlCapAmbient,
@@ -242,6 +245,7 @@ var setTable = [...]*Set{
 	&setSchedFlags,
 	&setSchedGetattr,
 	&setSchedPolicy,
+	&setScm,
 	&setSeccompAction,
 	&setSeccompAddfd,
 	&setSeccompFilterFlags,
@@ -318,13 +322,13 @@ var setTable = [...]*Set{
 }
 
 var setAccess = Set{
-	Name:   "access",
-	Prefix: "_OK_",
-	Zero:   "F_OK",
+	Name:    "access",
+	Zero:    "F_OK",
+	Unknown: "?_OK",
 	Consts: []Const{
-		{Name: "R_OK", Value: 0x4},
-		{Name: "W_OK", Value: 0x2},
-		{Name: "X_OK", Value: 0x1},
+		{Name: "R_OK", Value: 0x4, Bits: 0x4},
+		{Name: "W_OK", Value: 0x2, Bits: 0x2},
+		{Name: "X_OK", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -332,19 +336,19 @@ var setAdjtimex = Set{
 	Name:   "adjtimex",
 	Prefix: "ADJ_",
 	Consts: []Const{
-		{Name: "ADJ_OFFSET_SS_READ", Value: 0xa001, Mask: 0xffff},
-		{Name: "ADJ_OFFSET_SINGLESHOT", Value: 0x8001, Mask: 0xffff},
-		{Name: "ADJ_OFFSET", Value: 0x1},
-		{Name: "ADJ_FREQUENCY", Value: 0x2},
-		{Name: "ADJ_MAXERROR", Value: 0x4},
-		{Name: "ADJ_ESTERROR", Value: 0x8},
-		{Name: "ADJ_STATUS", Value: 0x10},
-		{Name: "ADJ_TIMECONST", Value: 0x20},
-		{Name: "ADJ_TAI", Value: 0x80},
-		{Name: "ADJ_SETOFFSET", Value: 0x100},
-		{Name: "ADJ_MICRO", Value: 0x1000},
-		{Name: "ADJ_NANO", Value: 0x2000},
-		{Name: "ADJ_TICK", Value: 0x4000},
+		{Name: "ADJ_OFFSET_SS_READ", Value: 0xa001, Mask: 0xffff, Bits: 0xa001},
+		{Name: "ADJ_OFFSET_SINGLESHOT", Value: 0x8001, Mask: 0xffff, Bits: 0x8001},
+		{Name: "ADJ_OFFSET", Value: 0x1, Bits: 0x1},
+		{Name: "ADJ_FREQUENCY", Value: 0x2, Bits: 0x2},
+		{Name: "ADJ_MAXERROR", Value: 0x4, Bits: 0x4},
+		{Name: "ADJ_ESTERROR", Value: 0x8, Bits: 0x8},
+		{Name: "ADJ_STATUS", Value: 0x10, Bits: 0x10},
+		{Name: "ADJ_TIMECONST", Value: 0x20, Bits: 0x20},
+		{Name: "ADJ_TAI", Value: 0x80, Bits: 0x80},
+		{Name: "ADJ_SETOFFSET", Value: 0x100, Bits: 0x100},
+		{Name: "ADJ_MICRO", Value: 0x1000, Bits: 0x1000},
+		{Name: "ADJ_NANO", Value: 0x2000, Bits: 0x2000},
+		{Name: "ADJ_TICK", Value: 0x4000, Bits: 0x4000},
 	},
 }
 
@@ -404,6 +408,7 @@ var setAf = Set{
 var setAioCommand = Set{
 	Name:   "aio_command",
 	Prefix: "IOCB_CMD_",
+	Base:   BaseDecimal,
 	Consts: []Const{
 		{Name: "IOCB_CMD_PREAD"},
 		{Name: "IOCB_CMD_PWRITE", Value: 0x1},
@@ -420,8 +425,8 @@ var setAioFlags = Set{
 	Name:   "aio_flags",
 	Prefix: "IOCB_FLAG_",
 	Consts: []Const{
-		{Name: "IOCB_FLAG_RESFD", Value: 0x1},
-		{Name: "IOCB_FLAG_IOPRIO", Value: 0x2},
+		{Name: "IOCB_FLAG_RESFD", Value: 0x1, Bits: 0x1},
+		{Name: "IOCB_FLAG_IOPRIO", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -473,8 +478,8 @@ var setArchShstk = Set{
 	Name:   "arch_shstk",
 	Prefix: "ARCH_SHSTK_",
 	Consts: []Const{
-		{Name: "ARCH_SHSTK_SHSTK", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "ARCH_SHSTK_WRSS", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "ARCH_SHSTK_SHSTK", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "ARCH_SHSTK_WRSS", Value: 0x2, Bits: 0x2, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
 	},
 }
 
@@ -487,15 +492,88 @@ var setArchXcomp = Set{
 	},
 }
 
+var setArphrd = Set{
+	Name:   "arphrd",
+	Prefix: "ARPHRD_",
+	Consts: []Const{
+		{Name: "ARPHRD_NETROM"},
+		{Name: "ARPHRD_ETHER", Value: 0x1},
+		{Name: "ARPHRD_EETHER", Value: 0x2},
+		{Name: "ARPHRD_AX25", Value: 0x3},
+		{Name: "ARPHRD_PRONET", Value: 0x4},
+		{Name: "ARPHRD_CHAOS", Value: 0x5},
+		{Name: "ARPHRD_IEEE802", Value: 0x6},
+		{Name: "ARPHRD_ARCNET", Value: 0x7},
+		{Name: "ARPHRD_APPLETLK", Value: 0x8},
+		{Name: "ARPHRD_DLCI", Value: 0xf},
+		{Name: "ARPHRD_ATM", Value: 0x13},
+		{Name: "ARPHRD_METRICOM", Value: 0x17},
+		{Name: "ARPHRD_IEEE1394", Value: 0x18},
+		{Name: "ARPHRD_EUI64", Value: 0x1b},
+		{Name: "ARPHRD_INFINIBAND", Value: 0x20},
+		{Name: "ARPHRD_SLIP", Value: 0x100},
+		{Name: "ARPHRD_CSLIP", Value: 0x101},
+		{Name: "ARPHRD_SLIP6", Value: 0x102},
+		{Name: "ARPHRD_CSLIP6", Value: 0x103},
+		{Name: "ARPHRD_RSRVD", Value: 0x104},
+		{Name: "ARPHRD_ADAPT", Value: 0x108},
+		{Name: "ARPHRD_ROSE", Value: 0x10e},
+		{Name: "ARPHRD_X25", Value: 0x10f},
+		{Name: "ARPHRD_HWX25", Value: 0x110},
+		{Name: "ARPHRD_CAN", Value: 0x118},
+		{Name: "ARPHRD_PPP", Value: 0x200},
+		{Name: "ARPHRD_HDLC", Value: 0x201},
+		{Name: "ARPHRD_LAPB", Value: 0x204},
+		{Name: "ARPHRD_DDCMP", Value: 0x205},
+		{Name: "ARPHRD_RAWHDLC", Value: 0x206},
+		{Name: "ARPHRD_RAWIP", Value: 0x207},
+		{Name: "ARPHRD_TUNNEL", Value: 0x300},
+		{Name: "ARPHRD_TUNNEL6", Value: 0x301},
+		{Name: "ARPHRD_FRAD", Value: 0x302},
+		{Name: "ARPHRD_SKIP", Value: 0x303},
+		{Name: "ARPHRD_LOOPBACK", Value: 0x304},
+		{Name: "ARPHRD_LOCALTLK", Value: 0x305},
+		{Name: "ARPHRD_FDDI", Value: 0x306},
+		{Name: "ARPHRD_BIF", Value: 0x307},
+		{Name: "ARPHRD_SIT", Value: 0x308},
+		{Name: "ARPHRD_IPDDP", Value: 0x309},
+		{Name: "ARPHRD_IPGRE", Value: 0x30a},
+		{Name: "ARPHRD_PIMREG", Value: 0x30b},
+		{Name: "ARPHRD_HIPPI", Value: 0x30c},
+		{Name: "ARPHRD_ASH", Value: 0x30d},
+		{Name: "ARPHRD_ECONET", Value: 0x30e},
+		{Name: "ARPHRD_IRDA", Value: 0x30f},
+		{Name: "ARPHRD_FCPP", Value: 0x310},
+		{Name: "ARPHRD_FCAL", Value: 0x311},
+		{Name: "ARPHRD_FCPL", Value: 0x312},
+		{Name: "ARPHRD_FCFABRIC", Value: 0x313},
+		{Name: "ARPHRD_IEEE802_TR", Value: 0x320},
+		{Name: "ARPHRD_IEEE80211", Value: 0x321},
+		{Name: "ARPHRD_IEEE80211_PRISM", Value: 0x322},
+		{Name: "ARPHRD_IEEE80211_RADIOTAP", Value: 0x323},
+		{Name: "ARPHRD_IEEE802154", Value: 0x324},
+		{Name: "ARPHRD_IEEE802154_MONITOR", Value: 0x325},
+		{Name: "ARPHRD_PHONET", Value: 0x334},
+		{Name: "ARPHRD_PHONET_PIPE", Value: 0x335},
+		{Name: "ARPHRD_CAIF", Value: 0x336},
+		{Name: "ARPHRD_IP6GRE", Value: 0x337},
+		{Name: "ARPHRD_NETLINK", Value: 0x338},
+		{Name: "ARPHRD_6LOWPAN", Value: 0x339},
+		{Name: "ARPHRD_VSOCKMON", Value: 0x33a},
+		{Name: "ARPHRD_VOID", Value: 0xffff},
+		{Name: "ARPHRD_NONE", Value: 0xfffe},
+	},
+}
+
 var setAt = Set{
 	Name:   "at",
 	Prefix: "AT_",
 	Consts: []Const{
-		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100},
-		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400},
-		{Name: "AT_NO_AUTOMOUNT", Value: 0x800},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
-		{Name: "AT_RECURSIVE", Value: 0x8000},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Bits: 0x400},
+		{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Bits: 0x800},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
+		{Name: "AT_RECURSIVE", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -503,12 +581,12 @@ var setAtAccess = Set{
 	Name:   "at_access",
 	Prefix: "AT_",
 	Consts: []Const{
-		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100},
-		{Name: "AT_EACCESS", Value: 0x200},
-		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400},
-		{Name: "AT_NO_AUTOMOUNT", Value: 0x800},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
-		{Name: "AT_RECURSIVE", Value: 0x8000},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_EACCESS", Value: 0x200, Bits: 0x200},
+		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Bits: 0x400},
+		{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Bits: 0x800},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
+		{Name: "AT_RECURSIVE", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -516,11 +594,11 @@ var setAtHandle = Set{
 	Name:   "at_handle",
 	Prefix: "AT_",
 	Consts: []Const{
-		{Name: "AT_HANDLE_MNT_ID_UNIQUE", Value: 0x1},
-		{Name: "AT_HANDLE_CONNECTABLE", Value: 0x2},
-		{Name: "AT_HANDLE_FID", Value: 0x200},
-		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
+		{Name: "AT_HANDLE_MNT_ID_UNIQUE", Value: 0x1, Bits: 0x1},
+		{Name: "AT_HANDLE_CONNECTABLE", Value: 0x2, Bits: 0x2},
+		{Name: "AT_HANDLE_FID", Value: 0x200, Bits: 0x200},
+		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Bits: 0x400},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
 	},
 }
 
@@ -529,14 +607,14 @@ var setAtStatx = Set{
 	Prefix: "AT_",
 	Consts: []Const{
 		{Name: "AT_STATX_SYNC_AS_STAT", Mask: 0x6000},
-		{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x6000},
-		{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x6000},
-		{Name: "AT_STATX_SYNC_TYPE", Value: 0x6000, Mask: 0x6000},
-		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100},
-		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400},
-		{Name: "AT_NO_AUTOMOUNT", Value: 0x800},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
-		{Name: "AT_RECURSIVE", Value: 0x8000},
+		{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x6000, Bits: 0x2000},
+		{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x6000, Bits: 0x4000},
+		{Name: "AT_STATX_SYNC_TYPE", Value: 0x6000, Mask: 0x6000, Bits: 0x6000},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Bits: 0x400},
+		{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Bits: 0x800},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
+		{Name: "AT_RECURSIVE", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -544,7 +622,8 @@ var setAtUnlink = Set{
 	Name:   "at_unlink",
 	Prefix: "AT_",
 	Consts: []Const{
-		{Name: "AT_REMOVEDIR", Value: 0x200},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_REMOVEDIR", Value: 0x200, Bits: 0x200},
 	},
 }
 
@@ -562,14 +641,14 @@ var setBpfAttachFlags = Set{
 	Name:   "bpf_attach_flags",
 	Prefix: "BPF_F_",
 	Consts: []Const{
-		{Name: "BPF_F_ALLOW_OVERRIDE", Value: 0x1},
-		{Name: "BPF_F_ALLOW_MULTI", Value: 0x2},
-		{Name: "BPF_F_REPLACE", Value: 0x4},
-		{Name: "BPF_F_BEFORE", Value: 0x8},
-		{Name: "BPF_F_AFTER", Value: 0x10},
-		{Name: "BPF_F_ID", Value: 0x20},
-		{Name: "BPF_F_PREORDER", Value: 0x40},
-		{Name: "BPF_F_LINK", Value: 0x2000},
+		{Name: "BPF_F_ALLOW_OVERRIDE", Value: 0x1, Bits: 0x1},
+		{Name: "BPF_F_ALLOW_MULTI", Value: 0x2, Bits: 0x2},
+		{Name: "BPF_F_REPLACE", Value: 0x4, Bits: 0x4},
+		{Name: "BPF_F_BEFORE", Value: 0x8, Bits: 0x8},
+		{Name: "BPF_F_AFTER", Value: 0x10, Bits: 0x10},
+		{Name: "BPF_F_ID", Value: 0x20, Bits: 0x20},
+		{Name: "BPF_F_PREORDER", Value: 0x40, Bits: 0x40},
+		{Name: "BPF_F_LINK", Value: 0x2000, Bits: 0x2000},
 	},
 }
 
@@ -692,10 +771,10 @@ var setBpfFileFlags = Set{
 	Name:   "bpf_file_flags",
 	Prefix: "BPF_F_",
 	Consts: []Const{
-		{Name: "BPF_F_RDONLY", Value: 0x8},
-		{Name: "BPF_F_WRONLY", Value: 0x10},
-		{Name: "BPF_F_PATH_FD", Value: 0x4000},
-		{Name: "BPF_F_TOKEN_FD", Value: 0x10000},
+		{Name: "BPF_F_RDONLY", Value: 0x8, Bits: 0x8},
+		{Name: "BPF_F_WRONLY", Value: 0x10, Bits: 0x10},
+		{Name: "BPF_F_PATH_FD", Value: 0x4000, Bits: 0x4000},
+		{Name: "BPF_F_TOKEN_FD", Value: 0x10000, Bits: 0x10000},
 	},
 }
 
@@ -704,11 +783,11 @@ var setBpfMapElemFlags = Set{
 	Prefix: "BPF_",
 	Zero:   "BPF_ANY",
 	Consts: []Const{
-		{Name: "BPF_NOEXIST", Value: 0x1},
-		{Name: "BPF_EXIST", Value: 0x2},
-		{Name: "BPF_F_LOCK", Value: 0x4},
-		{Name: "BPF_F_CPU", Value: 0x8},
-		{Name: "BPF_F_ALL_CPUS", Value: 0x10},
+		{Name: "BPF_NOEXIST", Value: 0x1, Bits: 0x1},
+		{Name: "BPF_EXIST", Value: 0x2, Bits: 0x2},
+		{Name: "BPF_F_LOCK", Value: 0x4, Bits: 0x4},
+		{Name: "BPF_F_CPU", Value: 0x8, Bits: 0x8},
+		{Name: "BPF_F_ALL_CPUS", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -716,26 +795,26 @@ var setBpfMapFlags = Set{
 	Name:   "bpf_map_flags",
 	Prefix: "BPF_F_",
 	Consts: []Const{
-		{Name: "BPF_F_NO_PREALLOC", Value: 0x1},
-		{Name: "BPF_F_NO_COMMON_LRU", Value: 0x2},
-		{Name: "BPF_F_NUMA_NODE", Value: 0x4},
-		{Name: "BPF_F_RDONLY", Value: 0x8},
-		{Name: "BPF_F_WRONLY", Value: 0x10},
-		{Name: "BPF_F_STACK_BUILD_ID", Value: 0x20},
-		{Name: "BPF_F_ZERO_SEED", Value: 0x40},
-		{Name: "BPF_F_RDONLY_PROG", Value: 0x80},
-		{Name: "BPF_F_WRONLY_PROG", Value: 0x100},
-		{Name: "BPF_F_CLONE", Value: 0x200},
-		{Name: "BPF_F_MMAPABLE", Value: 0x400},
-		{Name: "BPF_F_PRESERVE_ELEMS", Value: 0x800},
-		{Name: "BPF_F_INNER_MAP", Value: 0x1000},
-		{Name: "BPF_F_LINK", Value: 0x2000},
-		{Name: "BPF_F_PATH_FD", Value: 0x4000},
-		{Name: "BPF_F_VTYPE_BTF_OBJ_FD", Value: 0x8000},
-		{Name: "BPF_F_TOKEN_FD", Value: 0x10000},
-		{Name: "BPF_F_SEGV_ON_FAULT", Value: 0x20000},
-		{Name: "BPF_F_NO_USER_CONV", Value: 0x40000},
-		{Name: "BPF_F_RB_OVERWRITE", Value: 0x80000},
+		{Name: "BPF_F_NO_PREALLOC", Value: 0x1, Bits: 0x1},
+		{Name: "BPF_F_NO_COMMON_LRU", Value: 0x2, Bits: 0x2},
+		{Name: "BPF_F_NUMA_NODE", Value: 0x4, Bits: 0x4},
+		{Name: "BPF_F_RDONLY", Value: 0x8, Bits: 0x8},
+		{Name: "BPF_F_WRONLY", Value: 0x10, Bits: 0x10},
+		{Name: "BPF_F_STACK_BUILD_ID", Value: 0x20, Bits: 0x20},
+		{Name: "BPF_F_ZERO_SEED", Value: 0x40, Bits: 0x40},
+		{Name: "BPF_F_RDONLY_PROG", Value: 0x80, Bits: 0x80},
+		{Name: "BPF_F_WRONLY_PROG", Value: 0x100, Bits: 0x100},
+		{Name: "BPF_F_CLONE", Value: 0x200, Bits: 0x200},
+		{Name: "BPF_F_MMAPABLE", Value: 0x400, Bits: 0x400},
+		{Name: "BPF_F_PRESERVE_ELEMS", Value: 0x800, Bits: 0x800},
+		{Name: "BPF_F_INNER_MAP", Value: 0x1000, Bits: 0x1000},
+		{Name: "BPF_F_LINK", Value: 0x2000, Bits: 0x2000},
+		{Name: "BPF_F_PATH_FD", Value: 0x4000, Bits: 0x4000},
+		{Name: "BPF_F_VTYPE_BTF_OBJ_FD", Value: 0x8000, Bits: 0x8000},
+		{Name: "BPF_F_TOKEN_FD", Value: 0x10000, Bits: 0x10000},
+		{Name: "BPF_F_SEGV_ON_FAULT", Value: 0x20000, Bits: 0x20000},
+		{Name: "BPF_F_NO_USER_CONV", Value: 0x40000, Bits: 0x40000},
+		{Name: "BPF_F_RB_OVERWRITE", Value: 0x80000, Bits: 0x80000},
 	},
 }
 
@@ -786,15 +865,15 @@ var setBpfProgFlags = Set{
 	Name:   "bpf_prog_flags",
 	Prefix: "BPF_F_",
 	Consts: []Const{
-		{Name: "BPF_F_STRICT_ALIGNMENT", Value: 0x1},
-		{Name: "BPF_F_ANY_ALIGNMENT", Value: 0x2},
-		{Name: "BPF_F_TEST_RND_HI32", Value: 0x4},
-		{Name: "BPF_F_TEST_STATE_FREQ", Value: 0x8},
-		{Name: "BPF_F_SLEEPABLE", Value: 0x10},
-		{Name: "BPF_F_XDP_HAS_FRAGS", Value: 0x20},
-		{Name: "BPF_F_XDP_DEV_BOUND_ONLY", Value: 0x40},
-		{Name: "BPF_F_TEST_REG_INVARIANTS", Value: 0x80},
-		{Name: "BPF_F_TOKEN_FD", Value: 0x10000},
+		{Name: "BPF_F_STRICT_ALIGNMENT", Value: 0x1, Bits: 0x1},
+		{Name: "BPF_F_ANY_ALIGNMENT", Value: 0x2, Bits: 0x2},
+		{Name: "BPF_F_TEST_RND_HI32", Value: 0x4, Bits: 0x4},
+		{Name: "BPF_F_TEST_STATE_FREQ", Value: 0x8, Bits: 0x8},
+		{Name: "BPF_F_SLEEPABLE", Value: 0x10, Bits: 0x10},
+		{Name: "BPF_F_XDP_HAS_FRAGS", Value: 0x20, Bits: 0x20},
+		{Name: "BPF_F_XDP_DEV_BOUND_ONLY", Value: 0x40, Bits: 0x40},
+		{Name: "BPF_F_TEST_REG_INVARIANTS", Value: 0x80, Bits: 0x80},
+		{Name: "BPF_F_TOKEN_FD", Value: 0x10000, Bits: 0x10000},
 	},
 }
 
@@ -842,7 +921,7 @@ var setBpfQueryFlags = Set{
 	Name:   "bpf_query_flags",
 	Prefix: "BPF_F_QUERY_",
 	Consts: []Const{
-		{Name: "BPF_F_QUERY_EFFECTIVE", Value: 0x1},
+		{Name: "BPF_F_QUERY_EFFECTIVE", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -858,9 +937,9 @@ var setBpfTestFlags = Set{
 	Name:   "bpf_test_flags",
 	Prefix: "BPF_F_TEST_",
 	Consts: []Const{
-		{Name: "BPF_F_TEST_RUN_ON_CPU", Value: 0x1},
-		{Name: "BPF_F_TEST_XDP_LIVE_FRAMES", Value: 0x2},
-		{Name: "BPF_F_TEST_SKB_CHECKSUM_COMPLETE", Value: 0x4},
+		{Name: "BPF_F_TEST_RUN_ON_CPU", Value: 0x1, Bits: 0x1},
+		{Name: "BPF_F_TEST_XDP_LIVE_FRAMES", Value: 0x2, Bits: 0x2},
+		{Name: "BPF_F_TEST_SKB_CHECKSUM_COMPLETE", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -884,10 +963,10 @@ var setBtrfsVolFlags = Set{
 	Name:   "btrfs_vol_flags",
 	Prefix: "BTRFS_SUBVOL_",
 	Consts: []Const{
-		{Name: "BTRFS_SUBVOL_RDONLY", Value: 0x2},
-		{Name: "BTRFS_SUBVOL_QGROUP_INHERIT", Value: 0x4},
-		{Name: "BTRFS_DEVICE_SPEC_BY_ID", Value: 0x8},
-		{Name: "BTRFS_SUBVOL_SPEC_BY_ID", Value: 0x10},
+		{Name: "BTRFS_SUBVOL_RDONLY", Value: 0x2, Bits: 0x2},
+		{Name: "BTRFS_SUBVOL_QGROUP_INHERIT", Value: 0x4, Bits: 0x4},
+		{Name: "BTRFS_DEVICE_SPEC_BY_ID", Value: 0x8, Bits: 0x8},
+		{Name: "BTRFS_SUBVOL_SPEC_BY_ID", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -953,58 +1032,51 @@ var setCap = Set{
 	},
 }
 
-var setCapLower = Set{
-	Name:   "cap_lower",
+var setCapMask = Set{
+	Name:   "cap_mask",
 	Prefix: "1<<CAP_",
 	Consts: []Const{
-		{Name: "1<<CAP_CHOWN", Value: 0x1},
-		{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2},
-		{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4},
-		{Name: "1<<CAP_FOWNER", Value: 0x8},
-		{Name: "1<<CAP_FSETID", Value: 0x10},
-		{Name: "1<<CAP_KILL", Value: 0x20},
-		{Name: "1<<CAP_SETGID", Value: 0x40},
-		{Name: "1<<CAP_SETUID", Value: 0x80},
-		{Name: "1<<CAP_SETPCAP", Value: 0x100},
-		{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200},
-		{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400},
-		{Name: "1<<CAP_NET_BROADCAST", Value: 0x800},
-		{Name: "1<<CAP_NET_ADMIN", Value: 0x1000},
-		{Name: "1<<CAP_NET_RAW", Value: 0x2000},
-		{Name: "1<<CAP_IPC_LOCK", Value: 0x4000},
-		{Name: "1<<CAP_IPC_OWNER", Value: 0x8000},
-		{Name: "1<<CAP_SYS_MODULE", Value: 0x10000},
-		{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000},
-		{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000},
-		{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000},
-		{Name: "1<<CAP_SYS_PACCT", Value: 0x100000},
-		{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000},
-		{Name: "1<<CAP_SYS_BOOT", Value: 0x400000},
-		{Name: "1<<CAP_SYS_NICE", Value: 0x800000},
-		{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000},
-		{Name: "1<<CAP_SYS_TIME", Value: 0x2000000},
-		{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000},
-		{Name: "1<<CAP_MKNOD", Value: 0x8000000},
-		{Name: "1<<CAP_LEASE", Value: 0x10000000},
-		{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000},
-		{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000},
-		{Name: "1<<CAP_SETFCAP", Value: 0x80000000},
-	},
-}
-
-var setCapUpper = Set{
-	Name:   "cap_upper",
-	Prefix: "1<<CAP_",
-	Consts: []Const{
-		{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x1},
-		{Name: "1<<CAP_MAC_ADMIN", Value: 0x2},
-		{Name: "1<<CAP_SYSLOG", Value: 0x4},
-		{Name: "1<<CAP_WAKE_ALARM", Value: 0x8},
-		{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x10},
-		{Name: "1<<CAP_AUDIT_READ", Value: 0x20},
-		{Name: "1<<CAP_PERFMON", Value: 0x40},
-		{Name: "1<<CAP_BPF", Value: 0x80},
-		{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x100},
+		{Name: "1<<CAP_CHOWN", Value: 0x1, Bits: 0x1},
+		{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Bits: 0x2},
+		{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Bits: 0x4},
+		{Name: "1<<CAP_FOWNER", Value: 0x8, Bits: 0x8},
+		{Name: "1<<CAP_FSETID", Value: 0x10, Bits: 0x10},
+		{Name: "1<<CAP_KILL", Value: 0x20, Bits: 0x20},
+		{Name: "1<<CAP_SETGID", Value: 0x40, Bits: 0x40},
+		{Name: "1<<CAP_SETUID", Value: 0x80, Bits: 0x80},
+		{Name: "1<<CAP_SETPCAP", Value: 0x100, Bits: 0x100},
+		{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Bits: 0x200},
+		{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Bits: 0x400},
+		{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Bits: 0x800},
+		{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Bits: 0x1000},
+		{Name: "1<<CAP_NET_RAW", Value: 0x2000, Bits: 0x2000},
+		{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Bits: 0x4000},
+		{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Bits: 0x8000},
+		{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Bits: 0x10000},
+		{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Bits: 0x20000},
+		{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Bits: 0x40000},
+		{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Bits: 0x80000},
+		{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Bits: 0x100000},
+		{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Bits: 0x200000},
+		{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Bits: 0x400000},
+		{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Bits: 0x800000},
+		{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "1<<CAP_MKNOD", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "1<<CAP_LEASE", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x100000000, Bits: 0x100000000},
+		{Name: "1<<CAP_MAC_ADMIN", Value: 0x200000000, Bits: 0x200000000},
+		{Name: "1<<CAP_SYSLOG", Value: 0x400000000, Bits: 0x400000000},
+		{Name: "1<<CAP_WAKE_ALARM", Value: 0x800000000, Bits: 0x800000000},
+		{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x1000000000, Bits: 0x1000000000},
+		{Name: "1<<CAP_AUDIT_READ", Value: 0x2000000000, Bits: 0x2000000000},
+		{Name: "1<<CAP_PERFMON", Value: 0x4000000000, Bits: 0x4000000000},
+		{Name: "1<<CAP_BPF", Value: 0x8000000000, Bits: 0x8000000000},
+		{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x10000000000, Bits: 0x10000000000},
 	},
 }
 
@@ -1043,62 +1115,62 @@ var setClone = Set{
 	Name:   "clone",
 	Prefix: "CLONE_",
 	Consts: []Const{
-		{Name: "CLONE_VM", Value: 0x100},
-		{Name: "CLONE_FS", Value: 0x200},
-		{Name: "CLONE_FILES", Value: 0x400},
-		{Name: "CLONE_SIGHAND", Value: 0x800},
-		{Name: "CLONE_PIDFD", Value: 0x1000},
-		{Name: "CLONE_PTRACE", Value: 0x2000},
-		{Name: "CLONE_VFORK", Value: 0x4000},
-		{Name: "CLONE_PARENT", Value: 0x8000},
-		{Name: "CLONE_THREAD", Value: 0x10000},
-		{Name: "CLONE_NEWNS", Value: 0x20000},
-		{Name: "CLONE_SYSVSEM", Value: 0x40000},
-		{Name: "CLONE_SETTLS", Value: 0x80000},
-		{Name: "CLONE_PARENT_SETTID", Value: 0x100000},
-		{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000},
-		{Name: "CLONE_DETACHED", Value: 0x400000},
-		{Name: "CLONE_UNTRACED", Value: 0x800000},
-		{Name: "CLONE_CHILD_SETTID", Value: 0x1000000},
-		{Name: "CLONE_NEWCGROUP", Value: 0x2000000},
-		{Name: "CLONE_NEWUTS", Value: 0x4000000},
-		{Name: "CLONE_NEWIPC", Value: 0x8000000},
-		{Name: "CLONE_NEWUSER", Value: 0x10000000},
-		{Name: "CLONE_NEWPID", Value: 0x20000000},
-		{Name: "CLONE_NEWNET", Value: 0x40000000},
-		{Name: "CLONE_IO", Value: 0x80000000},
-		{Name: "SIGHUP", Value: 0x1, Mask: 0xff},
-		{Name: "SIGINT", Value: 0x2, Mask: 0xff},
-		{Name: "SIGQUIT", Value: 0x3, Mask: 0xff},
-		{Name: "SIGILL", Value: 0x4, Mask: 0xff},
-		{Name: "SIGTRAP", Value: 0x5, Mask: 0xff},
-		{Name: "SIGABRT", Value: 0x6, Mask: 0xff},
-		{Name: "SIGBUS", Value: 0x7, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0xa, Mask: 0xff}}},
-		{Name: "SIGFPE", Value: 0x8, Mask: 0xff},
-		{Name: "SIGKILL", Value: 0x9, Mask: 0xff},
-		{Name: "SIGUSR1", Value: 0xa, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x10, Mask: 0xff}}},
-		{Name: "SIGSEGV", Value: 0xb, Mask: 0xff},
-		{Name: "SIGUSR2", Value: 0xc, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1f, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x11, Mask: 0xff}}},
-		{Name: "SIGPIPE", Value: 0xd, Mask: 0xff},
-		{Name: "SIGALRM", Value: 0xe, Mask: 0xff},
-		{Name: "SIGTERM", Value: 0xf, Mask: 0xff},
-		{Name: "SIGSTKFLT", Value: 0x10, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x7, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Absent: true}}},
-		{Name: "SIGCHLD", Value: 0x11, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x14, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x12, Mask: 0xff}}},
-		{Name: "SIGCONT", Value: 0x12, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1a, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x13, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x19, Mask: 0xff}}},
-		{Name: "SIGSTOP", Value: 0x13, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x18, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x11, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x17, Mask: 0xff}}},
-		{Name: "SIGTSTP", Value: 0x14, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x19, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x12, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x18, Mask: 0xff}}},
-		{Name: "SIGTTIN", Value: 0x15, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1b, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1a, Mask: 0xff}}},
-		{Name: "SIGTTOU", Value: 0x16, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1c, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1b, Mask: 0xff}}},
-		{Name: "SIGURG", Value: 0x17, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x10, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x15, Mask: 0xff}}},
-		{Name: "SIGXCPU", Value: 0x18, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0xc, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1e, Mask: 0xff}}},
-		{Name: "SIGXFSZ", Value: 0x19, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1f, Mask: 0xff}}},
-		{Name: "SIGVTALRM", Value: 0x1a, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x14, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1c, Mask: 0xff}}},
-		{Name: "SIGPROF", Value: 0x1b, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x15, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1d, Mask: 0xff}}},
-		{Name: "SIGWINCH", Value: 0x1c, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x17, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x14, Mask: 0xff}}},
-		{Name: "SIGIO", Value: 0x1d, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x17, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x16, Mask: 0xff}}},
-		{Name: "SIGPWR", Value: 0x1e, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x13, Mask: 0xff}}},
-		{Name: "SIGSYS", Value: 0x1f, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0xc, Mask: 0xff}}},
-		{Name: "SIGEMT", Value: 0x7, Mask: 0xff, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY, Absent: true}}},
+		{Name: "CLONE_VM", Value: 0x100, Bits: 0x100},
+		{Name: "CLONE_FS", Value: 0x200, Bits: 0x200},
+		{Name: "CLONE_FILES", Value: 0x400, Bits: 0x400},
+		{Name: "CLONE_SIGHAND", Value: 0x800, Bits: 0x800},
+		{Name: "CLONE_PIDFD", Value: 0x1000, Bits: 0x1000},
+		{Name: "CLONE_PTRACE", Value: 0x2000, Bits: 0x2000},
+		{Name: "CLONE_VFORK", Value: 0x4000, Bits: 0x4000},
+		{Name: "CLONE_PARENT", Value: 0x8000, Bits: 0x8000},
+		{Name: "CLONE_THREAD", Value: 0x10000, Bits: 0x10000},
+		{Name: "CLONE_NEWNS", Value: 0x20000, Bits: 0x20000},
+		{Name: "CLONE_SYSVSEM", Value: 0x40000, Bits: 0x40000},
+		{Name: "CLONE_SETTLS", Value: 0x80000, Bits: 0x80000},
+		{Name: "CLONE_PARENT_SETTID", Value: 0x100000, Bits: 0x100000},
+		{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000, Bits: 0x200000},
+		{Name: "CLONE_DETACHED", Value: 0x400000, Bits: 0x400000},
+		{Name: "CLONE_UNTRACED", Value: 0x800000, Bits: 0x800000},
+		{Name: "CLONE_CHILD_SETTID", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "CLONE_NEWUTS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "CLONE_NEWIPC", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "CLONE_NEWUSER", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "CLONE_NEWPID", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "CLONE_NEWNET", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "CLONE_IO", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "SIGHUP", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "SIGINT", Value: 0x2, Mask: 0xff, Bits: 0x2},
+		{Name: "SIGQUIT", Value: 0x3, Mask: 0xff, Bits: 0x3},
+		{Name: "SIGILL", Value: 0x4, Mask: 0xff, Bits: 0x4},
+		{Name: "SIGTRAP", Value: 0x5, Mask: 0xff, Bits: 0x5},
+		{Name: "SIGABRT", Value: 0x6, Mask: 0xff, Bits: 0x6},
+		{Name: "SIGBUS", Value: 0x7, Mask: 0xff, Bits: 0xf, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0xa, Mask: 0xff}}},
+		{Name: "SIGFPE", Value: 0x8, Mask: 0xff, Bits: 0x8},
+		{Name: "SIGKILL", Value: 0x9, Mask: 0xff, Bits: 0x9},
+		{Name: "SIGUSR1", Value: 0xa, Mask: 0xff, Bits: 0x1e, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x10, Mask: 0xff}}},
+		{Name: "SIGSEGV", Value: 0xb, Mask: 0xff, Bits: 0xb},
+		{Name: "SIGUSR2", Value: 0xc, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1f, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x11, Mask: 0xff}}},
+		{Name: "SIGPIPE", Value: 0xd, Mask: 0xff, Bits: 0xd},
+		{Name: "SIGALRM", Value: 0xe, Mask: 0xff, Bits: 0xe},
+		{Name: "SIGTERM", Value: 0xf, Mask: 0xff, Bits: 0xf},
+		{Name: "SIGSTKFLT", Value: 0x10, Mask: 0xff, Bits: 0x17, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x7, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Absent: true}}},
+		{Name: "SIGCHLD", Value: 0x11, Mask: 0xff, Bits: 0x17, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x14, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x12, Mask: 0xff}}},
+		{Name: "SIGCONT", Value: 0x12, Mask: 0xff, Bits: 0x1b, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1a, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x13, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x19, Mask: 0xff}}},
+		{Name: "SIGSTOP", Value: 0x13, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x18, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x11, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x17, Mask: 0xff}}},
+		{Name: "SIGTSTP", Value: 0x14, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x19, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x12, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x18, Mask: 0xff}}},
+		{Name: "SIGTTIN", Value: 0x15, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1b, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1a, Mask: 0xff}}},
+		{Name: "SIGTTOU", Value: 0x16, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1c, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1b, Mask: 0xff}}},
+		{Name: "SIGURG", Value: 0x17, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x10, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x15, Mask: 0xff}}},
+		{Name: "SIGXCPU", Value: 0x18, Mask: 0xff, Bits: 0x1e, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0xc, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1e, Mask: 0xff}}},
+		{Name: "SIGXFSZ", Value: 0x19, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1f, Mask: 0xff}}},
+		{Name: "SIGVTALRM", Value: 0x1a, Mask: 0xff, Bits: 0x1e, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x14, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1c, Mask: 0xff}}},
+		{Name: "SIGPROF", Value: 0x1b, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x15, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1d, Mask: 0xff}}},
+		{Name: "SIGWINCH", Value: 0x1c, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x17, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x14, Mask: 0xff}}},
+		{Name: "SIGIO", Value: 0x1d, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x17, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x16, Mask: 0xff}}},
+		{Name: "SIGPWR", Value: 0x1e, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x13, Mask: 0xff}}},
+		{Name: "SIGSYS", Value: 0x1f, Mask: 0xff, Bits: 0x1f, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0xc, Mask: 0xff}}},
+		{Name: "SIGEMT", Value: 0x7, Mask: 0xff, Bits: 0x7, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY, Absent: true}}},
 	},
 }
 
@@ -1106,35 +1178,35 @@ var setClone3 = Set{
 	Name:   "clone3",
 	Prefix: "CLONE_",
 	Consts: []Const{
-		{Name: "CLONE_VM", Value: 0x100},
-		{Name: "CLONE_FS", Value: 0x200},
-		{Name: "CLONE_FILES", Value: 0x400},
-		{Name: "CLONE_SIGHAND", Value: 0x800},
-		{Name: "CLONE_PIDFD", Value: 0x1000},
-		{Name: "CLONE_PTRACE", Value: 0x2000},
-		{Name: "CLONE_VFORK", Value: 0x4000},
-		{Name: "CLONE_PARENT", Value: 0x8000},
-		{Name: "CLONE_THREAD", Value: 0x10000},
-		{Name: "CLONE_NEWNS", Value: 0x20000},
-		{Name: "CLONE_SYSVSEM", Value: 0x40000},
-		{Name: "CLONE_SETTLS", Value: 0x80000},
-		{Name: "CLONE_PARENT_SETTID", Value: 0x100000},
-		{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000},
-		{Name: "CLONE_UNTRACED", Value: 0x800000},
-		{Name: "CLONE_CHILD_SETTID", Value: 0x1000000},
-		{Name: "CLONE_NEWCGROUP", Value: 0x2000000},
-		{Name: "CLONE_NEWUTS", Value: 0x4000000},
-		{Name: "CLONE_NEWIPC", Value: 0x8000000},
-		{Name: "CLONE_NEWUSER", Value: 0x10000000},
-		{Name: "CLONE_NEWPID", Value: 0x20000000},
-		{Name: "CLONE_NEWNET", Value: 0x40000000},
-		{Name: "CLONE_IO", Value: 0x80000000},
-		{Name: "CLONE_CLEAR_SIGHAND", Value: 0x100000000},
-		{Name: "CLONE_INTO_CGROUP", Value: 0x200000000},
-		{Name: "CLONE_AUTOREAP", Value: 0x400000000},
-		{Name: "CLONE_NNP", Value: 0x800000000},
-		{Name: "CLONE_PIDFD_AUTOKILL", Value: 0x1000000000},
-		{Name: "CLONE_NEWTIME", Value: 0x80},
+		{Name: "CLONE_VM", Value: 0x100, Bits: 0x100},
+		{Name: "CLONE_FS", Value: 0x200, Bits: 0x200},
+		{Name: "CLONE_FILES", Value: 0x400, Bits: 0x400},
+		{Name: "CLONE_SIGHAND", Value: 0x800, Bits: 0x800},
+		{Name: "CLONE_PIDFD", Value: 0x1000, Bits: 0x1000},
+		{Name: "CLONE_PTRACE", Value: 0x2000, Bits: 0x2000},
+		{Name: "CLONE_VFORK", Value: 0x4000, Bits: 0x4000},
+		{Name: "CLONE_PARENT", Value: 0x8000, Bits: 0x8000},
+		{Name: "CLONE_THREAD", Value: 0x10000, Bits: 0x10000},
+		{Name: "CLONE_NEWNS", Value: 0x20000, Bits: 0x20000},
+		{Name: "CLONE_SYSVSEM", Value: 0x40000, Bits: 0x40000},
+		{Name: "CLONE_SETTLS", Value: 0x80000, Bits: 0x80000},
+		{Name: "CLONE_PARENT_SETTID", Value: 0x100000, Bits: 0x100000},
+		{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000, Bits: 0x200000},
+		{Name: "CLONE_UNTRACED", Value: 0x800000, Bits: 0x800000},
+		{Name: "CLONE_CHILD_SETTID", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "CLONE_NEWUTS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "CLONE_NEWIPC", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "CLONE_NEWUSER", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "CLONE_NEWPID", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "CLONE_NEWNET", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "CLONE_IO", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "CLONE_CLEAR_SIGHAND", Value: 0x100000000, Bits: 0x100000000},
+		{Name: "CLONE_INTO_CGROUP", Value: 0x200000000, Bits: 0x200000000},
+		{Name: "CLONE_AUTOREAP", Value: 0x400000000, Bits: 0x400000000},
+		{Name: "CLONE_NNP", Value: 0x800000000, Bits: 0x800000000},
+		{Name: "CLONE_PIDFD_AUTOKILL", Value: 0x1000000000, Bits: 0x1000000000},
+		{Name: "CLONE_NEWTIME", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -1142,8 +1214,8 @@ var setCloseRange = Set{
 	Name:   "close_range",
 	Prefix: "CLOSE_RANGE_",
 	Consts: []Const{
-		{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2},
-		{Name: "CLOSE_RANGE_CLOEXEC", Value: 0x4},
+		{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Bits: 0x2},
+		{Name: "CLOSE_RANGE_CLOEXEC", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -1151,8 +1223,16 @@ var setDeleteModule = Set{
 	Name:   "delete_module",
 	Prefix: "O_",
 	Consts: []Const{
-		{Name: "O_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
-		{Name: "O_TRUNC", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
+		{Name: "O_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "O_TRUNC", Value: 0x200, Bits: 0x600, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
+	},
+}
+
+var setDirfd = Set{
+	Name: "dirfd",
+	Base: BaseDecimal,
+	Consts: []Const{
+		{Name: "AT_FDCWD", Value: 0xffffffffffffff9c},
 	},
 }
 
@@ -1160,7 +1240,7 @@ var setEpollCreate = Set{
 	Name:   "epoll_create",
 	Prefix: "EPOLL_",
 	Consts: []Const{
-		{Name: "EPOLL_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "EPOLL_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
 	},
 }
 
@@ -1168,23 +1248,23 @@ var setEpollEvents = Set{
 	Name:   "epoll_events",
 	Prefix: "EPOLL",
 	Consts: []Const{
-		{Name: "EPOLLIN", Value: 0x1},
-		{Name: "EPOLLPRI", Value: 0x2},
-		{Name: "EPOLLOUT", Value: 0x4},
-		{Name: "EPOLLERR", Value: 0x8},
-		{Name: "EPOLLHUP", Value: 0x10},
-		{Name: "EPOLLNVAL", Value: 0x20},
-		{Name: "EPOLLRDNORM", Value: 0x40},
-		{Name: "EPOLLRDBAND", Value: 0x80},
-		{Name: "EPOLLWRNORM", Value: 0x100},
-		{Name: "EPOLLWRBAND", Value: 0x200},
-		{Name: "EPOLLMSG", Value: 0x400},
-		{Name: "EPOLLRDHUP", Value: 0x2000},
-		{Name: "EPOLL_URING_WAKE", Value: 0x8000000},
-		{Name: "EPOLLEXCLUSIVE", Value: 0x10000000},
-		{Name: "EPOLLWAKEUP", Value: 0x20000000},
-		{Name: "EPOLLONESHOT", Value: 0x40000000},
-		{Name: "EPOLLET", Value: 0x80000000},
+		{Name: "EPOLLIN", Value: 0x1, Bits: 0x1},
+		{Name: "EPOLLPRI", Value: 0x2, Bits: 0x2},
+		{Name: "EPOLLOUT", Value: 0x4, Bits: 0x4},
+		{Name: "EPOLLERR", Value: 0x8, Bits: 0x8},
+		{Name: "EPOLLHUP", Value: 0x10, Bits: 0x10},
+		{Name: "EPOLLNVAL", Value: 0x20, Bits: 0x20},
+		{Name: "EPOLLRDNORM", Value: 0x40, Bits: 0x40},
+		{Name: "EPOLLRDBAND", Value: 0x80, Bits: 0x80},
+		{Name: "EPOLLWRNORM", Value: 0x100, Bits: 0x100},
+		{Name: "EPOLLWRBAND", Value: 0x200, Bits: 0x200},
+		{Name: "EPOLLMSG", Value: 0x400, Bits: 0x400},
+		{Name: "EPOLLRDHUP", Value: 0x2000, Bits: 0x2000},
+		{Name: "EPOLL_URING_WAKE", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "EPOLLEXCLUSIVE", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "EPOLLWAKEUP", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "EPOLLONESHOT", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "EPOLLET", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -1352,13 +1432,69 @@ var setErrno = Set{
 	},
 }
 
+var setEthertype = Set{
+	Name:   "ethertype",
+	Prefix: "ETH_P_",
+	Consts: []Const{
+		{Name: "ETH_P_802_3", Value: 0x1},
+		{Name: "ETH_P_AX25", Value: 0x2},
+		{Name: "ETH_P_ALL", Value: 0x3},
+		{Name: "ETH_P_802_2", Value: 0x4},
+		{Name: "ETH_P_SNAP", Value: 0x5},
+		{Name: "ETH_P_CAN", Value: 0xc},
+		{Name: "ETH_P_CANFD", Value: 0xd},
+		{Name: "ETH_P_LOOP", Value: 0x60},
+		{Name: "ETH_P_PUP", Value: 0x200},
+		{Name: "ETH_P_PUPAT", Value: 0x201},
+		{Name: "ETH_P_IP", Value: 0x800},
+		{Name: "ETH_P_X25", Value: 0x805},
+		{Name: "ETH_P_ARP", Value: 0x806},
+		{Name: "ETH_P_BPQ", Value: 0x8ff},
+		{Name: "ETH_P_BATMAN", Value: 0x4305},
+		{Name: "ETH_P_DEC", Value: 0x6000},
+		{Name: "ETH_P_RARP", Value: 0x8035},
+		{Name: "ETH_P_ATALK", Value: 0x809b},
+		{Name: "ETH_P_AARP", Value: 0x80f3},
+		{Name: "ETH_P_8021Q", Value: 0x8100},
+		{Name: "ETH_P_ERSPAN", Value: 0x88be},
+		{Name: "ETH_P_IPX", Value: 0x8137},
+		{Name: "ETH_P_IPV6", Value: 0x86dd},
+		{Name: "ETH_P_PAUSE", Value: 0x8808},
+		{Name: "ETH_P_SLOW", Value: 0x8809},
+		{Name: "ETH_P_WCCP", Value: 0x883e},
+		{Name: "ETH_P_MPLS_UC", Value: 0x8847},
+		{Name: "ETH_P_MPLS_MC", Value: 0x8848},
+		{Name: "ETH_P_PPP_DISC", Value: 0x8863},
+		{Name: "ETH_P_PPP_SES", Value: 0x8864},
+		{Name: "ETH_P_PAE", Value: 0x888e},
+		{Name: "ETH_P_AOE", Value: 0x88a2},
+		{Name: "ETH_P_8021AD", Value: 0x88a8},
+		{Name: "ETH_P_TIPC", Value: 0x88ca},
+		{Name: "ETH_P_LLDP", Value: 0x88cc},
+		{Name: "ETH_P_MACSEC", Value: 0x88e5},
+		{Name: "ETH_P_8021AH", Value: 0x88e7},
+		{Name: "ETH_P_MVRP", Value: 0x88f5},
+		{Name: "ETH_P_1588", Value: 0x88f7},
+		{Name: "ETH_P_NCSI", Value: 0x88f8},
+		{Name: "ETH_P_PRP", Value: 0x88fb},
+		{Name: "ETH_P_FCOE", Value: 0x8906},
+		{Name: "ETH_P_IBOE", Value: 0x8915},
+		{Name: "ETH_P_FIP", Value: 0x8914},
+		{Name: "ETH_P_HSR", Value: 0x892f},
+		{Name: "ETH_P_LOOPBACK", Value: 0x9000},
+		{Name: "ETH_P_IEEE802154", Value: 0xf6},
+		{Name: "ETH_P_CAIF", Value: 0xf7},
+		{Name: "ETH_P_XDSA", Value: 0xf8},
+	},
+}
+
 var setEventfd = Set{
 	Name:   "eventfd",
 	Prefix: "EFD_",
 	Consts: []Const{
-		{Name: "EFD_SEMAPHORE", Value: 0x1},
-		{Name: "EFD_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "EFD_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "EFD_SEMAPHORE", Value: 0x1, Bits: 0x1},
+		{Name: "EFD_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "EFD_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
@@ -1366,9 +1502,9 @@ var setExecveat = Set{
 	Name:   "execveat",
 	Prefix: "AT_",
 	Consts: []Const{
-		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
-		{Name: "AT_EXECVE_CHECK", Value: 0x10000},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
+		{Name: "AT_EXECVE_CHECK", Value: 0x10000, Bits: 0x10000},
 	},
 }
 
@@ -1428,14 +1564,14 @@ var setFallocate = Set{
 	Name:   "fallocate",
 	Prefix: "FALLOC_FL_",
 	Consts: []Const{
-		{Name: "FALLOC_FL_KEEP_SIZE", Value: 0x1},
-		{Name: "FALLOC_FL_PUNCH_HOLE", Value: 0x2},
-		{Name: "FALLOC_FL_NO_HIDE_STALE", Value: 0x4},
-		{Name: "FALLOC_FL_COLLAPSE_RANGE", Value: 0x8},
-		{Name: "FALLOC_FL_ZERO_RANGE", Value: 0x10},
-		{Name: "FALLOC_FL_INSERT_RANGE", Value: 0x20},
-		{Name: "FALLOC_FL_UNSHARE_RANGE", Value: 0x40},
-		{Name: "FALLOC_FL_WRITE_ZEROES", Value: 0x80},
+		{Name: "FALLOC_FL_KEEP_SIZE", Value: 0x1, Bits: 0x1},
+		{Name: "FALLOC_FL_PUNCH_HOLE", Value: 0x2, Bits: 0x2},
+		{Name: "FALLOC_FL_NO_HIDE_STALE", Value: 0x4, Bits: 0x4},
+		{Name: "FALLOC_FL_COLLAPSE_RANGE", Value: 0x8, Bits: 0x8},
+		{Name: "FALLOC_FL_ZERO_RANGE", Value: 0x10, Bits: 0x10},
+		{Name: "FALLOC_FL_INSERT_RANGE", Value: 0x20, Bits: 0x20},
+		{Name: "FALLOC_FL_UNSHARE_RANGE", Value: 0x40, Bits: 0x40},
+		{Name: "FALLOC_FL_WRITE_ZEROES", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -1443,53 +1579,54 @@ var setFanotifyEvent = Set{
 	Name:   "fanotify_event",
 	Prefix: "FAN_",
 	Consts: []Const{
-		{Name: "FAN_ACCESS", Value: 0x1},
-		{Name: "FAN_MODIFY", Value: 0x2},
-		{Name: "FAN_ATTRIB", Value: 0x4},
-		{Name: "FAN_CLOSE_WRITE", Value: 0x8},
-		{Name: "FAN_CLOSE_NOWRITE", Value: 0x10},
-		{Name: "FAN_OPEN", Value: 0x20},
-		{Name: "FAN_MOVED_FROM", Value: 0x40},
-		{Name: "FAN_MOVED_TO", Value: 0x80},
-		{Name: "FAN_CREATE", Value: 0x100},
-		{Name: "FAN_DELETE", Value: 0x200},
-		{Name: "FAN_DELETE_SELF", Value: 0x400},
-		{Name: "FAN_MOVE_SELF", Value: 0x800},
-		{Name: "FAN_OPEN_EXEC", Value: 0x1000},
-		{Name: "FAN_Q_OVERFLOW", Value: 0x4000},
-		{Name: "FAN_FS_ERROR", Value: 0x8000},
-		{Name: "FAN_OPEN_PERM", Value: 0x10000},
-		{Name: "FAN_ACCESS_PERM", Value: 0x20000},
-		{Name: "FAN_OPEN_EXEC_PERM", Value: 0x40000},
-		{Name: "FAN_PRE_ACCESS", Value: 0x100000},
-		{Name: "FAN_MNT_ATTACH", Value: 0x1000000},
-		{Name: "FAN_MNT_DETACH", Value: 0x2000000},
-		{Name: "FAN_EVENT_ON_CHILD", Value: 0x8000000},
-		{Name: "FAN_RENAME", Value: 0x10000000},
-		{Name: "FAN_ONDIR", Value: 0x40000000},
+		{Name: "FAN_ACCESS", Value: 0x1, Bits: 0x1},
+		{Name: "FAN_MODIFY", Value: 0x2, Bits: 0x2},
+		{Name: "FAN_ATTRIB", Value: 0x4, Bits: 0x4},
+		{Name: "FAN_CLOSE_WRITE", Value: 0x8, Bits: 0x8},
+		{Name: "FAN_CLOSE_NOWRITE", Value: 0x10, Bits: 0x10},
+		{Name: "FAN_OPEN", Value: 0x20, Bits: 0x20},
+		{Name: "FAN_MOVED_FROM", Value: 0x40, Bits: 0x40},
+		{Name: "FAN_MOVED_TO", Value: 0x80, Bits: 0x80},
+		{Name: "FAN_CREATE", Value: 0x100, Bits: 0x100},
+		{Name: "FAN_DELETE", Value: 0x200, Bits: 0x200},
+		{Name: "FAN_DELETE_SELF", Value: 0x400, Bits: 0x400},
+		{Name: "FAN_MOVE_SELF", Value: 0x800, Bits: 0x800},
+		{Name: "FAN_OPEN_EXEC", Value: 0x1000, Bits: 0x1000},
+		{Name: "FAN_Q_OVERFLOW", Value: 0x4000, Bits: 0x4000},
+		{Name: "FAN_FS_ERROR", Value: 0x8000, Bits: 0x8000},
+		{Name: "FAN_OPEN_PERM", Value: 0x10000, Bits: 0x10000},
+		{Name: "FAN_ACCESS_PERM", Value: 0x20000, Bits: 0x20000},
+		{Name: "FAN_OPEN_EXEC_PERM", Value: 0x40000, Bits: 0x40000},
+		{Name: "FAN_PRE_ACCESS", Value: 0x100000, Bits: 0x100000},
+		{Name: "FAN_MNT_ATTACH", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "FAN_MNT_DETACH", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "FAN_ONDIR", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "FAN_EVENT_ON_CHILD", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "FAN_RENAME", Value: 0x10000000, Bits: 0x10000000},
 	},
 }
 
 var setFanotifyInit = Set{
-	Name:   "fanotify_init",
-	Prefix: "FAN_",
+	Name:     "fanotify_init",
+	Prefix:   "FAN_",
+	Separate: true,
 	Consts: []Const{
 		{Name: "FAN_CLASS_NOTIF", Mask: 0xc},
-		{Name: "FAN_CLASS_CONTENT", Value: 0x4, Mask: 0xc},
-		{Name: "FAN_CLASS_PRE_CONTENT", Value: 0x8, Mask: 0xc},
-		{Name: "FAN_CLOEXEC", Value: 0x1},
-		{Name: "FAN_NONBLOCK", Value: 0x2},
-		{Name: "FAN_UNLIMITED_QUEUE", Value: 0x10},
-		{Name: "FAN_UNLIMITED_MARKS", Value: 0x20},
-		{Name: "FAN_ENABLE_AUDIT", Value: 0x40},
-		{Name: "FAN_REPORT_PIDFD", Value: 0x80},
-		{Name: "FAN_REPORT_TID", Value: 0x100},
-		{Name: "FAN_REPORT_FID", Value: 0x200},
-		{Name: "FAN_REPORT_DIR_FID", Value: 0x400},
-		{Name: "FAN_REPORT_NAME", Value: 0x800},
-		{Name: "FAN_REPORT_TARGET_FID", Value: 0x1000},
-		{Name: "FAN_REPORT_FD_ERROR", Value: 0x2000},
-		{Name: "FAN_REPORT_MNT", Value: 0x4000},
+		{Name: "FAN_CLASS_CONTENT", Value: 0x4, Mask: 0xc, Bits: 0x4},
+		{Name: "FAN_CLASS_PRE_CONTENT", Value: 0x8, Mask: 0xc, Bits: 0x8},
+		{Name: "FAN_CLOEXEC", Value: 0x1, Bits: 0x1},
+		{Name: "FAN_NONBLOCK", Value: 0x2, Bits: 0x2},
+		{Name: "FAN_UNLIMITED_QUEUE", Value: 0x10, Bits: 0x10},
+		{Name: "FAN_UNLIMITED_MARKS", Value: 0x20, Bits: 0x20},
+		{Name: "FAN_ENABLE_AUDIT", Value: 0x40, Bits: 0x40},
+		{Name: "FAN_REPORT_PIDFD", Value: 0x80, Bits: 0x80},
+		{Name: "FAN_REPORT_TID", Value: 0x100, Bits: 0x100},
+		{Name: "FAN_REPORT_FID", Value: 0x200, Bits: 0x200},
+		{Name: "FAN_REPORT_DIR_FID", Value: 0x400, Bits: 0x400},
+		{Name: "FAN_REPORT_NAME", Value: 0x800, Bits: 0x800},
+		{Name: "FAN_REPORT_TARGET_FID", Value: 0x1000, Bits: 0x1000},
+		{Name: "FAN_REPORT_FD_ERROR", Value: 0x2000, Bits: 0x2000},
+		{Name: "FAN_REPORT_MNT", Value: 0x4000, Bits: 0x4000},
 	},
 }
 
@@ -1497,18 +1634,18 @@ var setFanotifyMark = Set{
 	Name:   "fanotify_mark",
 	Prefix: "FAN_MARK_",
 	Consts: []Const{
-		{Name: "FAN_MARK_ADD", Value: 0x1},
-		{Name: "FAN_MARK_REMOVE", Value: 0x2},
-		{Name: "FAN_MARK_DONT_FOLLOW", Value: 0x4},
-		{Name: "FAN_MARK_ONLYDIR", Value: 0x8},
-		{Name: "FAN_MARK_MNTNS", Value: 0x110},
-		{Name: "FAN_MARK_MOUNT", Value: 0x10},
-		{Name: "FAN_MARK_IGNORED_MASK", Value: 0x20},
-		{Name: "FAN_MARK_IGNORED_SURV_MODIFY", Value: 0x40},
-		{Name: "FAN_MARK_FLUSH", Value: 0x80},
-		{Name: "FAN_MARK_FILESYSTEM", Value: 0x100},
-		{Name: "FAN_MARK_EVICTABLE", Value: 0x200},
-		{Name: "FAN_MARK_IGNORE", Value: 0x400},
+		{Name: "FAN_MARK_ADD", Value: 0x1, Bits: 0x1},
+		{Name: "FAN_MARK_REMOVE", Value: 0x2, Bits: 0x2},
+		{Name: "FAN_MARK_DONT_FOLLOW", Value: 0x4, Bits: 0x4},
+		{Name: "FAN_MARK_ONLYDIR", Value: 0x8, Bits: 0x8},
+		{Name: "FAN_MARK_MNTNS", Value: 0x110, Bits: 0x110},
+		{Name: "FAN_MARK_MOUNT", Value: 0x10, Bits: 0x10},
+		{Name: "FAN_MARK_IGNORED_MASK", Value: 0x20, Bits: 0x20},
+		{Name: "FAN_MARK_IGNORED_SURV_MODIFY", Value: 0x40, Bits: 0x40},
+		{Name: "FAN_MARK_FLUSH", Value: 0x80, Bits: 0x80},
+		{Name: "FAN_MARK_FILESYSTEM", Value: 0x100, Bits: 0x100},
+		{Name: "FAN_MARK_EVICTABLE", Value: 0x200, Bits: 0x200},
+		{Name: "FAN_MARK_IGNORE", Value: 0x400, Bits: 0x400},
 	},
 }
 
@@ -1561,7 +1698,7 @@ var setFcntlFd = Set{
 	Name:   "fcntl_fd",
 	Prefix: "FD_",
 	Consts: []Const{
-		{Name: "FD_CLOEXEC", Value: 0x1},
+		{Name: "FD_CLOEXEC", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -1581,13 +1718,13 @@ var setFcntlNotify = Set{
 	Name:   "fcntl_notify",
 	Prefix: "DN_",
 	Consts: []Const{
-		{Name: "DN_ACCESS", Value: 0x1},
-		{Name: "DN_MODIFY", Value: 0x2},
-		{Name: "DN_CREATE", Value: 0x4},
-		{Name: "DN_DELETE", Value: 0x8},
-		{Name: "DN_RENAME", Value: 0x10},
-		{Name: "DN_ATTRIB", Value: 0x20},
-		{Name: "DN_MULTISHOT", Value: 0x80000000},
+		{Name: "DN_ACCESS", Value: 0x1, Bits: 0x1},
+		{Name: "DN_MODIFY", Value: 0x2, Bits: 0x2},
+		{Name: "DN_CREATE", Value: 0x4, Bits: 0x4},
+		{Name: "DN_DELETE", Value: 0x8, Bits: 0x8},
+		{Name: "DN_RENAME", Value: 0x10, Bits: 0x10},
+		{Name: "DN_ATTRIB", Value: 0x20, Bits: 0x20},
+		{Name: "DN_MULTISHOT", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -1618,12 +1755,12 @@ var setFcntlSeal = Set{
 	Name:   "fcntl_seal",
 	Prefix: "F_SEAL_",
 	Consts: []Const{
-		{Name: "F_SEAL_SEAL", Value: 0x1},
-		{Name: "F_SEAL_SHRINK", Value: 0x2},
-		{Name: "F_SEAL_GROW", Value: 0x4},
-		{Name: "F_SEAL_WRITE", Value: 0x8},
-		{Name: "F_SEAL_FUTURE_WRITE", Value: 0x10},
-		{Name: "F_SEAL_EXEC", Value: 0x20},
+		{Name: "F_SEAL_SEAL", Value: 0x1, Bits: 0x1},
+		{Name: "F_SEAL_SHRINK", Value: 0x2, Bits: 0x2},
+		{Name: "F_SEAL_GROW", Value: 0x4, Bits: 0x4},
+		{Name: "F_SEAL_WRITE", Value: 0x8, Bits: 0x8},
+		{Name: "F_SEAL_FUTURE_WRITE", Value: 0x10, Bits: 0x10},
+		{Name: "F_SEAL_EXEC", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -1631,9 +1768,9 @@ var setFiemap = Set{
 	Name:   "fiemap",
 	Prefix: "FIEMAP_FLAG_",
 	Consts: []Const{
-		{Name: "FIEMAP_FLAG_SYNC", Value: 0x1},
-		{Name: "FIEMAP_FLAG_XATTR", Value: 0x2},
-		{Name: "FIEMAP_FLAG_CACHE", Value: 0x4},
+		{Name: "FIEMAP_FLAG_SYNC", Value: 0x1, Bits: 0x1},
+		{Name: "FIEMAP_FLAG_XATTR", Value: 0x2, Bits: 0x2},
+		{Name: "FIEMAP_FLAG_CACHE", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -1641,9 +1778,9 @@ var setFinitModule = Set{
 	Name:   "finit_module",
 	Prefix: "MODULE_INIT_",
 	Consts: []Const{
-		{Name: "MODULE_INIT_IGNORE_MODVERSIONS", Value: 0x1},
-		{Name: "MODULE_INIT_IGNORE_VERMAGIC", Value: 0x2},
-		{Name: "MODULE_INIT_COMPRESSED_FILE", Value: 0x4},
+		{Name: "MODULE_INIT_IGNORE_MODVERSIONS", Value: 0x1, Bits: 0x1},
+		{Name: "MODULE_INIT_IGNORE_VERMAGIC", Value: 0x2, Bits: 0x2},
+		{Name: "MODULE_INIT_COMPRESSED_FILE", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -1651,14 +1788,14 @@ var setFlock = Set{
 	Name:   "flock",
 	Prefix: "LOCK_",
 	Consts: []Const{
-		{Name: "LOCK_SH", Value: 0x1},
-		{Name: "LOCK_EX", Value: 0x2},
-		{Name: "LOCK_UN", Value: 0x8},
-		{Name: "LOCK_RW", Value: 0xc0},
-		{Name: "LOCK_NB", Value: 0x4},
-		{Name: "LOCK_MAND", Value: 0x20},
-		{Name: "LOCK_READ", Value: 0x40},
-		{Name: "LOCK_WRITE", Value: 0x80},
+		{Name: "LOCK_SH", Value: 0x1, Bits: 0x1},
+		{Name: "LOCK_EX", Value: 0x2, Bits: 0x2},
+		{Name: "LOCK_UN", Value: 0x8, Bits: 0x8},
+		{Name: "LOCK_RW", Value: 0xc0, Bits: 0xc0},
+		{Name: "LOCK_NB", Value: 0x4, Bits: 0x4},
+		{Name: "LOCK_MAND", Value: 0x20, Bits: 0x20},
+		{Name: "LOCK_READ", Value: 0x40, Bits: 0x40},
+		{Name: "LOCK_WRITE", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -1666,35 +1803,35 @@ var setFsFlags = Set{
 	Name:   "fs_flags",
 	Prefix: "FS_",
 	Consts: []Const{
-		{Name: "FS_SECRM_FL", Value: 0x1},
-		{Name: "FS_UNRM_FL", Value: 0x2},
-		{Name: "FS_COMPR_FL", Value: 0x4},
-		{Name: "FS_SYNC_FL", Value: 0x8},
-		{Name: "FS_IMMUTABLE_FL", Value: 0x10},
-		{Name: "FS_APPEND_FL", Value: 0x20},
-		{Name: "FS_NODUMP_FL", Value: 0x40},
-		{Name: "FS_NOATIME_FL", Value: 0x80},
-		{Name: "FS_DIRTY_FL", Value: 0x100},
-		{Name: "FS_COMPRBLK_FL", Value: 0x200},
-		{Name: "FS_NOCOMP_FL", Value: 0x400},
-		{Name: "FS_ENCRYPT_FL", Value: 0x800},
-		{Name: "FS_INDEX_FL", Value: 0x1000},
-		{Name: "FS_IMAGIC_FL", Value: 0x2000},
-		{Name: "FS_JOURNAL_DATA_FL", Value: 0x4000},
-		{Name: "FS_NOTAIL_FL", Value: 0x8000},
-		{Name: "FS_DIRSYNC_FL", Value: 0x10000},
-		{Name: "FS_TOPDIR_FL", Value: 0x20000},
-		{Name: "FS_HUGE_FILE_FL", Value: 0x40000},
-		{Name: "FS_EXTENT_FL", Value: 0x80000},
-		{Name: "FS_VERITY_FL", Value: 0x100000},
-		{Name: "FS_EA_INODE_FL", Value: 0x200000},
-		{Name: "FS_EOFBLOCKS_FL", Value: 0x400000},
-		{Name: "FS_NOCOW_FL", Value: 0x800000},
-		{Name: "FS_DAX_FL", Value: 0x2000000},
-		{Name: "FS_INLINE_DATA_FL", Value: 0x10000000},
-		{Name: "FS_PROJINHERIT_FL", Value: 0x20000000},
-		{Name: "FS_CASEFOLD_FL", Value: 0x40000000},
-		{Name: "FS_RESERVED_FL", Value: 0x80000000},
+		{Name: "FS_SECRM_FL", Value: 0x1, Bits: 0x1},
+		{Name: "FS_UNRM_FL", Value: 0x2, Bits: 0x2},
+		{Name: "FS_COMPR_FL", Value: 0x4, Bits: 0x4},
+		{Name: "FS_SYNC_FL", Value: 0x8, Bits: 0x8},
+		{Name: "FS_IMMUTABLE_FL", Value: 0x10, Bits: 0x10},
+		{Name: "FS_APPEND_FL", Value: 0x20, Bits: 0x20},
+		{Name: "FS_NODUMP_FL", Value: 0x40, Bits: 0x40},
+		{Name: "FS_NOATIME_FL", Value: 0x80, Bits: 0x80},
+		{Name: "FS_DIRTY_FL", Value: 0x100, Bits: 0x100},
+		{Name: "FS_COMPRBLK_FL", Value: 0x200, Bits: 0x200},
+		{Name: "FS_NOCOMP_FL", Value: 0x400, Bits: 0x400},
+		{Name: "FS_ENCRYPT_FL", Value: 0x800, Bits: 0x800},
+		{Name: "FS_INDEX_FL", Value: 0x1000, Bits: 0x1000},
+		{Name: "FS_IMAGIC_FL", Value: 0x2000, Bits: 0x2000},
+		{Name: "FS_JOURNAL_DATA_FL", Value: 0x4000, Bits: 0x4000},
+		{Name: "FS_NOTAIL_FL", Value: 0x8000, Bits: 0x8000},
+		{Name: "FS_DIRSYNC_FL", Value: 0x10000, Bits: 0x10000},
+		{Name: "FS_TOPDIR_FL", Value: 0x20000, Bits: 0x20000},
+		{Name: "FS_HUGE_FILE_FL", Value: 0x40000, Bits: 0x40000},
+		{Name: "FS_EXTENT_FL", Value: 0x80000, Bits: 0x80000},
+		{Name: "FS_VERITY_FL", Value: 0x100000, Bits: 0x100000},
+		{Name: "FS_EA_INODE_FL", Value: 0x200000, Bits: 0x200000},
+		{Name: "FS_EOFBLOCKS_FL", Value: 0x400000, Bits: 0x400000},
+		{Name: "FS_NOCOW_FL", Value: 0x800000, Bits: 0x800000},
+		{Name: "FS_DAX_FL", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "FS_INLINE_DATA_FL", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "FS_PROJINHERIT_FL", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "FS_CASEFOLD_FL", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "FS_RESERVED_FL", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -1712,26 +1849,26 @@ var setFsXflags = Set{
 	Name:   "fs_xflags",
 	Prefix: "FS_XFLAG_",
 	Consts: []Const{
-		{Name: "FS_XFLAG_REALTIME", Value: 0x1},
-		{Name: "FS_XFLAG_PREALLOC", Value: 0x2},
-		{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8},
-		{Name: "FS_XFLAG_APPEND", Value: 0x10},
-		{Name: "FS_XFLAG_SYNC", Value: 0x20},
-		{Name: "FS_XFLAG_NOATIME", Value: 0x40},
-		{Name: "FS_XFLAG_NODUMP", Value: 0x80},
-		{Name: "FS_XFLAG_RTINHERIT", Value: 0x100},
-		{Name: "FS_XFLAG_PROJINHERIT", Value: 0x200},
-		{Name: "FS_XFLAG_NOSYMLINKS", Value: 0x400},
-		{Name: "FS_XFLAG_EXTSIZE", Value: 0x800},
-		{Name: "FS_XFLAG_EXTSZINHERIT", Value: 0x1000},
-		{Name: "FS_XFLAG_NODEFRAG", Value: 0x2000},
-		{Name: "FS_XFLAG_FILESTREAM", Value: 0x4000},
-		{Name: "FS_XFLAG_DAX", Value: 0x8000},
-		{Name: "FS_XFLAG_COWEXTSIZE", Value: 0x10000},
-		{Name: "FS_XFLAG_VERITY", Value: 0x20000},
-		{Name: "FS_XFLAG_CASEFOLD", Value: 0x40000},
-		{Name: "FS_XFLAG_CASENONPRESERVING", Value: 0x80000},
-		{Name: "FS_XFLAG_HASATTR", Value: 0x80000000},
+		{Name: "FS_XFLAG_REALTIME", Value: 0x1, Bits: 0x1},
+		{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Bits: 0x2},
+		{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Bits: 0x8},
+		{Name: "FS_XFLAG_APPEND", Value: 0x10, Bits: 0x10},
+		{Name: "FS_XFLAG_SYNC", Value: 0x20, Bits: 0x20},
+		{Name: "FS_XFLAG_NOATIME", Value: 0x40, Bits: 0x40},
+		{Name: "FS_XFLAG_NODUMP", Value: 0x80, Bits: 0x80},
+		{Name: "FS_XFLAG_RTINHERIT", Value: 0x100, Bits: 0x100},
+		{Name: "FS_XFLAG_PROJINHERIT", Value: 0x200, Bits: 0x200},
+		{Name: "FS_XFLAG_NOSYMLINKS", Value: 0x400, Bits: 0x400},
+		{Name: "FS_XFLAG_EXTSIZE", Value: 0x800, Bits: 0x800},
+		{Name: "FS_XFLAG_EXTSZINHERIT", Value: 0x1000, Bits: 0x1000},
+		{Name: "FS_XFLAG_NODEFRAG", Value: 0x2000, Bits: 0x2000},
+		{Name: "FS_XFLAG_FILESTREAM", Value: 0x4000, Bits: 0x4000},
+		{Name: "FS_XFLAG_DAX", Value: 0x8000, Bits: 0x8000},
+		{Name: "FS_XFLAG_COWEXTSIZE", Value: 0x10000, Bits: 0x10000},
+		{Name: "FS_XFLAG_VERITY", Value: 0x20000, Bits: 0x20000},
+		{Name: "FS_XFLAG_CASEFOLD", Value: 0x40000, Bits: 0x40000},
+		{Name: "FS_XFLAG_CASENONPRESERVING", Value: 0x80000, Bits: 0x80000},
+		{Name: "FS_XFLAG_HASATTR", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -1755,8 +1892,8 @@ var setFsmount = Set{
 	Name:   "fsmount",
 	Prefix: "FSMOUNT_",
 	Consts: []Const{
-		{Name: "FSMOUNT_CLOEXEC", Value: 0x1},
-		{Name: "FSMOUNT_NAMESPACE", Value: 0x2},
+		{Name: "FSMOUNT_CLOEXEC", Value: 0x1, Bits: 0x1},
+		{Name: "FSMOUNT_NAMESPACE", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -1764,7 +1901,7 @@ var setFsopen = Set{
 	Name:   "fsopen",
 	Prefix: "FSOPEN_",
 	Consts: []Const{
-		{Name: "FSOPEN_CLOEXEC", Value: 0x1},
+		{Name: "FSOPEN_CLOEXEC", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -1772,10 +1909,10 @@ var setFspick = Set{
 	Name:   "fspick",
 	Prefix: "FSPICK_",
 	Consts: []Const{
-		{Name: "FSPICK_CLOEXEC", Value: 0x1},
-		{Name: "FSPICK_SYMLINK_NOFOLLOW", Value: 0x2},
-		{Name: "FSPICK_NO_AUTOMOUNT", Value: 0x4},
-		{Name: "FSPICK_EMPTY_PATH", Value: 0x8},
+		{Name: "FSPICK_CLOEXEC", Value: 0x1, Bits: 0x1},
+		{Name: "FSPICK_SYMLINK_NOFOLLOW", Value: 0x2, Bits: 0x2},
+		{Name: "FSPICK_NO_AUTOMOUNT", Value: 0x4, Bits: 0x4},
+		{Name: "FSPICK_EMPTY_PATH", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -1783,37 +1920,37 @@ var setFutex = Set{
 	Name:   "futex",
 	Prefix: "FUTEX_",
 	Consts: []Const{
-		{Name: "FUTEX_WAIT_PRIVATE", Value: 0x80, Mask: 0xff},
-		{Name: "FUTEX_WAKE_PRIVATE", Value: 0x81, Mask: 0xff},
-		{Name: "FUTEX_REQUEUE_PRIVATE", Value: 0x83, Mask: 0xff},
-		{Name: "FUTEX_CMP_REQUEUE_PRIVATE", Value: 0x84, Mask: 0xff},
-		{Name: "FUTEX_WAKE_OP_PRIVATE", Value: 0x85, Mask: 0xff},
-		{Name: "FUTEX_LOCK_PI_PRIVATE", Value: 0x86, Mask: 0xff},
-		{Name: "FUTEX_UNLOCK_PI_PRIVATE", Value: 0x87, Mask: 0xff},
-		{Name: "FUTEX_TRYLOCK_PI_PRIVATE", Value: 0x88, Mask: 0xff},
-		{Name: "FUTEX_WAIT_BITSET_PRIVATE", Value: 0x89, Mask: 0xff},
-		{Name: "FUTEX_WAKE_BITSET_PRIVATE", Value: 0x8a, Mask: 0xff},
-		{Name: "FUTEX_WAIT_REQUEUE_PI_PRIVATE", Value: 0x8b, Mask: 0xff},
-		{Name: "FUTEX_CMP_REQUEUE_PI_PRIVATE", Value: 0x8c, Mask: 0xff},
-		{Name: "FUTEX_LOCK_PI2_PRIVATE", Value: 0x8d, Mask: 0xff},
+		{Name: "FUTEX_WAIT_PRIVATE", Value: 0x80, Mask: 0xff, Bits: 0x80},
+		{Name: "FUTEX_WAKE_PRIVATE", Value: 0x81, Mask: 0xff, Bits: 0x81},
+		{Name: "FUTEX_REQUEUE_PRIVATE", Value: 0x83, Mask: 0xff, Bits: 0x83},
+		{Name: "FUTEX_CMP_REQUEUE_PRIVATE", Value: 0x84, Mask: 0xff, Bits: 0x84},
+		{Name: "FUTEX_WAKE_OP_PRIVATE", Value: 0x85, Mask: 0xff, Bits: 0x85},
+		{Name: "FUTEX_LOCK_PI_PRIVATE", Value: 0x86, Mask: 0xff, Bits: 0x86},
+		{Name: "FUTEX_UNLOCK_PI_PRIVATE", Value: 0x87, Mask: 0xff, Bits: 0x87},
+		{Name: "FUTEX_TRYLOCK_PI_PRIVATE", Value: 0x88, Mask: 0xff, Bits: 0x88},
+		{Name: "FUTEX_WAIT_BITSET_PRIVATE", Value: 0x89, Mask: 0xff, Bits: 0x89},
+		{Name: "FUTEX_WAKE_BITSET_PRIVATE", Value: 0x8a, Mask: 0xff, Bits: 0x8a},
+		{Name: "FUTEX_WAIT_REQUEUE_PI_PRIVATE", Value: 0x8b, Mask: 0xff, Bits: 0x8b},
+		{Name: "FUTEX_CMP_REQUEUE_PI_PRIVATE", Value: 0x8c, Mask: 0xff, Bits: 0x8c},
+		{Name: "FUTEX_LOCK_PI2_PRIVATE", Value: 0x8d, Mask: 0xff, Bits: 0x8d},
 		{Name: "FUTEX_WAIT", Mask: 0x7f},
-		{Name: "FUTEX_WAKE", Value: 0x1, Mask: 0x7f},
-		{Name: "FUTEX_FD", Value: 0x2, Mask: 0x7f},
-		{Name: "FUTEX_REQUEUE", Value: 0x3, Mask: 0x7f},
-		{Name: "FUTEX_CMP_REQUEUE", Value: 0x4, Mask: 0x7f},
-		{Name: "FUTEX_WAKE_OP", Value: 0x5, Mask: 0x7f},
-		{Name: "FUTEX_LOCK_PI", Value: 0x6, Mask: 0x7f},
-		{Name: "FUTEX_UNLOCK_PI", Value: 0x7, Mask: 0x7f},
-		{Name: "FUTEX_TRYLOCK_PI", Value: 0x8, Mask: 0x7f},
-		{Name: "FUTEX_WAIT_BITSET", Value: 0x9, Mask: 0x7f},
-		{Name: "FUTEX_WAKE_BITSET", Value: 0xa, Mask: 0x7f},
-		{Name: "FUTEX_WAIT_REQUEUE_PI", Value: 0xb, Mask: 0x7f},
-		{Name: "FUTEX_CMP_REQUEUE_PI", Value: 0xc, Mask: 0x7f},
-		{Name: "FUTEX_LOCK_PI2", Value: 0xd, Mask: 0x7f},
-		{Name: "FUTEX_PRIVATE_FLAG", Value: 0x80},
-		{Name: "FUTEX_CLOCK_REALTIME", Value: 0x100},
-		{Name: "FUTEX_ROBUST_UNLOCK", Value: 0x200},
-		{Name: "FUTEX_ROBUST_LIST32", Value: 0x400},
+		{Name: "FUTEX_WAKE", Value: 0x1, Mask: 0x7f, Bits: 0x1},
+		{Name: "FUTEX_FD", Value: 0x2, Mask: 0x7f, Bits: 0x2},
+		{Name: "FUTEX_REQUEUE", Value: 0x3, Mask: 0x7f, Bits: 0x3},
+		{Name: "FUTEX_CMP_REQUEUE", Value: 0x4, Mask: 0x7f, Bits: 0x4},
+		{Name: "FUTEX_WAKE_OP", Value: 0x5, Mask: 0x7f, Bits: 0x5},
+		{Name: "FUTEX_LOCK_PI", Value: 0x6, Mask: 0x7f, Bits: 0x6},
+		{Name: "FUTEX_UNLOCK_PI", Value: 0x7, Mask: 0x7f, Bits: 0x7},
+		{Name: "FUTEX_TRYLOCK_PI", Value: 0x8, Mask: 0x7f, Bits: 0x8},
+		{Name: "FUTEX_WAIT_BITSET", Value: 0x9, Mask: 0x7f, Bits: 0x9},
+		{Name: "FUTEX_WAKE_BITSET", Value: 0xa, Mask: 0x7f, Bits: 0xa},
+		{Name: "FUTEX_WAIT_REQUEUE_PI", Value: 0xb, Mask: 0x7f, Bits: 0xb},
+		{Name: "FUTEX_CMP_REQUEUE_PI", Value: 0xc, Mask: 0x7f, Bits: 0xc},
+		{Name: "FUTEX_LOCK_PI2", Value: 0xd, Mask: 0x7f, Bits: 0xd},
+		{Name: "FUTEX_PRIVATE_FLAG", Value: 0x80, Bits: 0x80},
+		{Name: "FUTEX_CLOCK_REALTIME", Value: 0x100, Bits: 0x100},
+		{Name: "FUTEX_ROBUST_UNLOCK", Value: 0x200, Bits: 0x200},
+		{Name: "FUTEX_ROBUST_LIST32", Value: 0x400, Bits: 0x400},
 	},
 }
 
@@ -1821,13 +1958,13 @@ var setFutex2 = Set{
 	Name:   "futex2",
 	Prefix: "FUTEX2_",
 	Consts: []Const{
-		{Name: "FUTEX2_SIZE_U64", Value: 0x3, Mask: 0x3},
-		{Name: "FUTEX2_SIZE_U32", Value: 0x2, Mask: 0x3},
-		{Name: "FUTEX2_SIZE_U16", Value: 0x1, Mask: 0x3},
+		{Name: "FUTEX2_SIZE_U64", Value: 0x3, Mask: 0x3, Bits: 0x3},
+		{Name: "FUTEX2_SIZE_U32", Value: 0x2, Mask: 0x3, Bits: 0x2},
+		{Name: "FUTEX2_SIZE_U16", Value: 0x1, Mask: 0x3, Bits: 0x1},
 		{Name: "FUTEX2_SIZE_U8", Mask: 0x3},
-		{Name: "FUTEX2_NUMA", Value: 0x4},
-		{Name: "FUTEX2_MPOL", Value: 0x8},
-		{Name: "FUTEX2_PRIVATE", Value: 0x80},
+		{Name: "FUTEX2_NUMA", Value: 0x4, Bits: 0x4},
+		{Name: "FUTEX2_MPOL", Value: 0x8, Bits: 0x8},
+		{Name: "FUTEX2_PRIVATE", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -1843,27 +1980,29 @@ var setFutexWakeOp = Set{
 	Prefix: "FUTEX_OP_",
 	Consts: []Const{
 		{Name: "FUTEX_OP_SET<<28", Mask: 0x70000000},
-		{Name: "FUTEX_OP_ADD<<28", Value: 0x10000000, Mask: 0x70000000},
-		{Name: "FUTEX_OP_OR<<28", Value: 0x20000000, Mask: 0x70000000},
-		{Name: "FUTEX_OP_ANDN<<28", Value: 0x30000000, Mask: 0x70000000},
-		{Name: "FUTEX_OP_XOR<<28", Value: 0x40000000, Mask: 0x70000000},
-		{Name: "FUTEX_OP_OPARG_SHIFT<<28", Value: 0x80000000, Mask: 0x80000000},
+		{Name: "FUTEX_OP_ADD<<28", Value: 0x10000000, Mask: 0x70000000, Bits: 0x10000000},
+		{Name: "FUTEX_OP_OR<<28", Value: 0x20000000, Mask: 0x70000000, Bits: 0x20000000},
+		{Name: "FUTEX_OP_ANDN<<28", Value: 0x30000000, Mask: 0x70000000, Bits: 0x30000000},
+		{Name: "FUTEX_OP_XOR<<28", Value: 0x40000000, Mask: 0x70000000, Bits: 0x40000000},
+		{Name: "FUTEX_OP_OPARG_SHIFT<<28", Value: 0x80000000, Mask: 0x80000000, Bits: 0x80000000},
+		{Name: "<<12", Mask: 0xfff000, Digits: HexDigits},
 		{Name: "FUTEX_OP_CMP_EQ<<24", Mask: 0xf000000},
-		{Name: "FUTEX_OP_CMP_NE<<24", Value: 0x1000000, Mask: 0xf000000},
-		{Name: "FUTEX_OP_CMP_LT<<24", Value: 0x2000000, Mask: 0xf000000},
-		{Name: "FUTEX_OP_CMP_LE<<24", Value: 0x3000000, Mask: 0xf000000},
-		{Name: "FUTEX_OP_CMP_GT<<24", Value: 0x4000000, Mask: 0xf000000},
-		{Name: "FUTEX_OP_CMP_GE<<24", Value: 0x5000000, Mask: 0xf000000},
+		{Name: "FUTEX_OP_CMP_NE<<24", Value: 0x1000000, Mask: 0xf000000, Bits: 0x1000000},
+		{Name: "FUTEX_OP_CMP_LT<<24", Value: 0x2000000, Mask: 0xf000000, Bits: 0x2000000},
+		{Name: "FUTEX_OP_CMP_LE<<24", Value: 0x3000000, Mask: 0xf000000, Bits: 0x3000000},
+		{Name: "FUTEX_OP_CMP_GT<<24", Value: 0x4000000, Mask: 0xf000000, Bits: 0x4000000},
+		{Name: "FUTEX_OP_CMP_GE<<24", Value: 0x5000000, Mask: 0xf000000, Bits: 0x5000000},
+		{Name: "", Mask: 0xfff, Digits: HexDigits},
 	},
 }
 
 var setGetMempolicy = Set{
 	Name:   "get_mempolicy",
-	Prefix: "MPOL_F_",
+	Prefix: "MPOL_",
 	Consts: []Const{
-		{Name: "MPOL_F_NODE", Value: 0x1},
-		{Name: "MPOL_F_ADDR", Value: 0x2},
-		{Name: "MPOL_F_MEMS_ALLOWED", Value: 0x4},
+		{Name: "MPOL_F_NODE", Value: 0x1, Bits: 0x1},
+		{Name: "MPOL_F_ADDR", Value: 0x2, Bits: 0x2},
+		{Name: "MPOL_F_MEMS_ALLOWED", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -1871,9 +2010,9 @@ var setGetrandom = Set{
 	Name:   "getrandom",
 	Prefix: "GRND_",
 	Consts: []Const{
-		{Name: "GRND_NONBLOCK", Value: 0x1},
-		{Name: "GRND_RANDOM", Value: 0x2},
-		{Name: "GRND_INSECURE", Value: 0x4},
+		{Name: "GRND_NONBLOCK", Value: 0x1, Bits: 0x1},
+		{Name: "GRND_RANDOM", Value: 0x2, Bits: 0x2},
+		{Name: "GRND_INSECURE", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -1900,22 +2039,22 @@ var setIfFlags = Set{
 	Name:   "if_flags",
 	Prefix: "IFF_",
 	Consts: []Const{
-		{Name: "IFF_UP", Value: 0x1},
-		{Name: "IFF_BROADCAST", Value: 0x2},
-		{Name: "IFF_DEBUG", Value: 0x4},
-		{Name: "IFF_LOOPBACK", Value: 0x8},
-		{Name: "IFF_POINTOPOINT", Value: 0x10},
-		{Name: "IFF_NOTRAILERS", Value: 0x20},
-		{Name: "IFF_RUNNING", Value: 0x40},
-		{Name: "IFF_NOARP", Value: 0x80},
-		{Name: "IFF_PROMISC", Value: 0x100},
-		{Name: "IFF_ALLMULTI", Value: 0x200},
-		{Name: "IFF_MASTER", Value: 0x400},
-		{Name: "IFF_SLAVE", Value: 0x800},
-		{Name: "IFF_MULTICAST", Value: 0x1000},
-		{Name: "IFF_PORTSEL", Value: 0x2000},
-		{Name: "IFF_AUTOMEDIA", Value: 0x4000},
-		{Name: "IFF_DYNAMIC", Value: 0x8000},
+		{Name: "IFF_UP", Value: 0x1, Bits: 0x1},
+		{Name: "IFF_BROADCAST", Value: 0x2, Bits: 0x2},
+		{Name: "IFF_DEBUG", Value: 0x4, Bits: 0x4},
+		{Name: "IFF_LOOPBACK", Value: 0x8, Bits: 0x8},
+		{Name: "IFF_POINTOPOINT", Value: 0x10, Bits: 0x10},
+		{Name: "IFF_NOTRAILERS", Value: 0x20, Bits: 0x20},
+		{Name: "IFF_RUNNING", Value: 0x40, Bits: 0x40},
+		{Name: "IFF_NOARP", Value: 0x80, Bits: 0x80},
+		{Name: "IFF_PROMISC", Value: 0x100, Bits: 0x100},
+		{Name: "IFF_ALLMULTI", Value: 0x200, Bits: 0x200},
+		{Name: "IFF_MASTER", Value: 0x400, Bits: 0x400},
+		{Name: "IFF_SLAVE", Value: 0x800, Bits: 0x800},
+		{Name: "IFF_MULTICAST", Value: 0x1000, Bits: 0x1000},
+		{Name: "IFF_PORTSEL", Value: 0x2000, Bits: 0x2000},
+		{Name: "IFF_AUTOMEDIA", Value: 0x4000, Bits: 0x4000},
+		{Name: "IFF_DYNAMIC", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -1923,28 +2062,28 @@ var setInotify = Set{
 	Name:   "inotify",
 	Prefix: "IN_",
 	Consts: []Const{
-		{Name: "IN_ACCESS", Value: 0x1},
-		{Name: "IN_MODIFY", Value: 0x2},
-		{Name: "IN_ATTRIB", Value: 0x4},
-		{Name: "IN_CLOSE_WRITE", Value: 0x8},
-		{Name: "IN_CLOSE_NOWRITE", Value: 0x10},
-		{Name: "IN_OPEN", Value: 0x20},
-		{Name: "IN_MOVED_FROM", Value: 0x40},
-		{Name: "IN_MOVED_TO", Value: 0x80},
-		{Name: "IN_CREATE", Value: 0x100},
-		{Name: "IN_DELETE", Value: 0x200},
-		{Name: "IN_DELETE_SELF", Value: 0x400},
-		{Name: "IN_MOVE_SELF", Value: 0x800},
-		{Name: "IN_UNMOUNT", Value: 0x2000},
-		{Name: "IN_Q_OVERFLOW", Value: 0x4000},
-		{Name: "IN_IGNORED", Value: 0x8000},
-		{Name: "IN_ONLYDIR", Value: 0x1000000},
-		{Name: "IN_DONT_FOLLOW", Value: 0x2000000},
-		{Name: "IN_EXCL_UNLINK", Value: 0x4000000},
-		{Name: "IN_MASK_CREATE", Value: 0x10000000},
-		{Name: "IN_MASK_ADD", Value: 0x20000000},
-		{Name: "IN_ISDIR", Value: 0x40000000},
-		{Name: "IN_ONESHOT", Value: 0x80000000},
+		{Name: "IN_ACCESS", Value: 0x1, Bits: 0x1},
+		{Name: "IN_MODIFY", Value: 0x2, Bits: 0x2},
+		{Name: "IN_ATTRIB", Value: 0x4, Bits: 0x4},
+		{Name: "IN_CLOSE_WRITE", Value: 0x8, Bits: 0x8},
+		{Name: "IN_CLOSE_NOWRITE", Value: 0x10, Bits: 0x10},
+		{Name: "IN_OPEN", Value: 0x20, Bits: 0x20},
+		{Name: "IN_MOVED_FROM", Value: 0x40, Bits: 0x40},
+		{Name: "IN_MOVED_TO", Value: 0x80, Bits: 0x80},
+		{Name: "IN_CREATE", Value: 0x100, Bits: 0x100},
+		{Name: "IN_DELETE", Value: 0x200, Bits: 0x200},
+		{Name: "IN_DELETE_SELF", Value: 0x400, Bits: 0x400},
+		{Name: "IN_MOVE_SELF", Value: 0x800, Bits: 0x800},
+		{Name: "IN_UNMOUNT", Value: 0x2000, Bits: 0x2000},
+		{Name: "IN_Q_OVERFLOW", Value: 0x4000, Bits: 0x4000},
+		{Name: "IN_IGNORED", Value: 0x8000, Bits: 0x8000},
+		{Name: "IN_ONLYDIR", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "IN_DONT_FOLLOW", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "IN_EXCL_UNLINK", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "IN_MASK_CREATE", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "IN_MASK_ADD", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "IN_ISDIR", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "IN_ONESHOT", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -1952,8 +2091,8 @@ var setInotifyInit = Set{
 	Name:   "inotify_init",
 	Prefix: "IN_",
 	Consts: []Const{
-		{Name: "IN_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "IN_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "IN_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "IN_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
 	},
 }
 
@@ -1961,12 +2100,12 @@ var setIoUringCancel = Set{
 	Name:   "io_uring_cancel",
 	Prefix: "IORING_ASYNC_CANCEL_",
 	Consts: []Const{
-		{Name: "IORING_ASYNC_CANCEL_ALL", Value: 0x1},
-		{Name: "IORING_ASYNC_CANCEL_FD", Value: 0x2},
-		{Name: "IORING_ASYNC_CANCEL_ANY", Value: 0x4},
-		{Name: "IORING_ASYNC_CANCEL_FD_FIXED", Value: 0x8},
-		{Name: "IORING_ASYNC_CANCEL_USERDATA", Value: 0x10},
-		{Name: "IORING_ASYNC_CANCEL_OP", Value: 0x20},
+		{Name: "IORING_ASYNC_CANCEL_ALL", Value: 0x1, Bits: 0x1},
+		{Name: "IORING_ASYNC_CANCEL_FD", Value: 0x2, Bits: 0x2},
+		{Name: "IORING_ASYNC_CANCEL_ANY", Value: 0x4, Bits: 0x4},
+		{Name: "IORING_ASYNC_CANCEL_FD_FIXED", Value: 0x8, Bits: 0x8},
+		{Name: "IORING_ASYNC_CANCEL_USERDATA", Value: 0x10, Bits: 0x10},
+		{Name: "IORING_ASYNC_CANCEL_OP", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -1974,8 +2113,8 @@ var setIoUringClone = Set{
 	Name:   "io_uring_clone",
 	Prefix: "IORING_REGISTER_",
 	Consts: []Const{
-		{Name: "IORING_REGISTER_SRC_REGISTERED", Value: 0x1},
-		{Name: "IORING_REGISTER_DST_REPLACE", Value: 0x2},
+		{Name: "IORING_REGISTER_SRC_REGISTERED", Value: 0x1, Bits: 0x1},
+		{Name: "IORING_REGISTER_DST_REPLACE", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -1983,14 +2122,14 @@ var setIoUringEnter = Set{
 	Name:   "io_uring_enter",
 	Prefix: "IORING_ENTER_",
 	Consts: []Const{
-		{Name: "IORING_ENTER_GETEVENTS", Value: 0x1},
-		{Name: "IORING_ENTER_SQ_WAKEUP", Value: 0x2},
-		{Name: "IORING_ENTER_SQ_WAIT", Value: 0x4},
-		{Name: "IORING_ENTER_EXT_ARG", Value: 0x8},
-		{Name: "IORING_ENTER_REGISTERED_RING", Value: 0x10},
-		{Name: "IORING_ENTER_ABS_TIMER", Value: 0x20},
-		{Name: "IORING_ENTER_EXT_ARG_REG", Value: 0x40},
-		{Name: "IORING_ENTER_NO_IOWAIT", Value: 0x80},
+		{Name: "IORING_ENTER_GETEVENTS", Value: 0x1, Bits: 0x1},
+		{Name: "IORING_ENTER_SQ_WAKEUP", Value: 0x2, Bits: 0x2},
+		{Name: "IORING_ENTER_SQ_WAIT", Value: 0x4, Bits: 0x4},
+		{Name: "IORING_ENTER_EXT_ARG", Value: 0x8, Bits: 0x8},
+		{Name: "IORING_ENTER_REGISTERED_RING", Value: 0x10, Bits: 0x10},
+		{Name: "IORING_ENTER_ABS_TIMER", Value: 0x20, Bits: 0x20},
+		{Name: "IORING_ENTER_EXT_ARG_REG", Value: 0x40, Bits: 0x40},
+		{Name: "IORING_ENTER_NO_IOWAIT", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -1998,8 +2137,8 @@ var setIoUringPbuf = Set{
 	Name:   "io_uring_pbuf",
 	Prefix: "IOU_PBUF_RING_",
 	Consts: []Const{
-		{Name: "IOU_PBUF_RING_MMAP", Value: 0x1},
-		{Name: "IOU_PBUF_RING_INC", Value: 0x2},
+		{Name: "IOU_PBUF_RING_MMAP", Value: 0x1, Bits: 0x1},
+		{Name: "IOU_PBUF_RING_INC", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -2007,45 +2146,45 @@ var setIoUringRegister = Set{
 	Name:   "io_uring_register",
 	Prefix: "IORING_REGISTER_",
 	Consts: []Const{
-		{Name: "IORING_REGISTER_USE_REGISTERED_RING", Value: 0x80000000},
+		{Name: "IORING_REGISTER_USE_REGISTERED_RING", Value: 0x80000000, Bits: 0x80000000},
 		{Name: "IORING_REGISTER_BUFFERS", Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_BUFFERS", Value: 0x1, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_FILES", Value: 0x3, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_EVENTFD", Value: 0x5, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_FILES_UPDATE", Value: 0x6, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_PROBE", Value: 0x8, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_PERSONALITY", Value: 0x9, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_PERSONALITY", Value: 0xa, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_RESTRICTIONS", Value: 0xb, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_ENABLE_RINGS", Value: 0xc, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_FILES2", Value: 0xd, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_FILES_UPDATE2", Value: 0xe, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_BUFFERS2", Value: 0xf, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_BUFFERS_UPDATE", Value: 0x10, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_IOWQ_AFF", Value: 0x11, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_IOWQ_AFF", Value: 0x12, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_IOWQ_MAX_WORKERS", Value: 0x13, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_RING_FDS", Value: 0x14, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_RING_FDS", Value: 0x15, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_PBUF_RING", Value: 0x16, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_PBUF_RING", Value: 0x17, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_SYNC_CANCEL", Value: 0x18, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_FILE_ALLOC_RANGE", Value: 0x19, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_PBUF_STATUS", Value: 0x1a, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_NAPI", Value: 0x1b, Mask: 0x7fffffff},
-		{Name: "IORING_UNREGISTER_NAPI", Value: 0x1c, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_CLOCK", Value: 0x1d, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_CLONE_BUFFERS", Value: 0x1e, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_SEND_MSG_RING", Value: 0x1f, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_ZCRX_IFQ", Value: 0x20, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_RESIZE_RINGS", Value: 0x21, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_MEM_REGION", Value: 0x22, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_QUERY", Value: 0x23, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_ZCRX_CTRL", Value: 0x24, Mask: 0x7fffffff},
-		{Name: "IORING_REGISTER_BPF_FILTER", Value: 0x25, Mask: 0x7fffffff},
+		{Name: "IORING_UNREGISTER_BUFFERS", Value: 0x1, Mask: 0x7fffffff, Bits: 0x1},
+		{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x7fffffff, Bits: 0x2},
+		{Name: "IORING_UNREGISTER_FILES", Value: 0x3, Mask: 0x7fffffff, Bits: 0x3},
+		{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x7fffffff, Bits: 0x4},
+		{Name: "IORING_UNREGISTER_EVENTFD", Value: 0x5, Mask: 0x7fffffff, Bits: 0x5},
+		{Name: "IORING_REGISTER_FILES_UPDATE", Value: 0x6, Mask: 0x7fffffff, Bits: 0x6},
+		{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7fffffff, Bits: 0x7},
+		{Name: "IORING_REGISTER_PROBE", Value: 0x8, Mask: 0x7fffffff, Bits: 0x8},
+		{Name: "IORING_REGISTER_PERSONALITY", Value: 0x9, Mask: 0x7fffffff, Bits: 0x9},
+		{Name: "IORING_UNREGISTER_PERSONALITY", Value: 0xa, Mask: 0x7fffffff, Bits: 0xa},
+		{Name: "IORING_REGISTER_RESTRICTIONS", Value: 0xb, Mask: 0x7fffffff, Bits: 0xb},
+		{Name: "IORING_REGISTER_ENABLE_RINGS", Value: 0xc, Mask: 0x7fffffff, Bits: 0xc},
+		{Name: "IORING_REGISTER_FILES2", Value: 0xd, Mask: 0x7fffffff, Bits: 0xd},
+		{Name: "IORING_REGISTER_FILES_UPDATE2", Value: 0xe, Mask: 0x7fffffff, Bits: 0xe},
+		{Name: "IORING_REGISTER_BUFFERS2", Value: 0xf, Mask: 0x7fffffff, Bits: 0xf},
+		{Name: "IORING_REGISTER_BUFFERS_UPDATE", Value: 0x10, Mask: 0x7fffffff, Bits: 0x10},
+		{Name: "IORING_REGISTER_IOWQ_AFF", Value: 0x11, Mask: 0x7fffffff, Bits: 0x11},
+		{Name: "IORING_UNREGISTER_IOWQ_AFF", Value: 0x12, Mask: 0x7fffffff, Bits: 0x12},
+		{Name: "IORING_REGISTER_IOWQ_MAX_WORKERS", Value: 0x13, Mask: 0x7fffffff, Bits: 0x13},
+		{Name: "IORING_REGISTER_RING_FDS", Value: 0x14, Mask: 0x7fffffff, Bits: 0x14},
+		{Name: "IORING_UNREGISTER_RING_FDS", Value: 0x15, Mask: 0x7fffffff, Bits: 0x15},
+		{Name: "IORING_REGISTER_PBUF_RING", Value: 0x16, Mask: 0x7fffffff, Bits: 0x16},
+		{Name: "IORING_UNREGISTER_PBUF_RING", Value: 0x17, Mask: 0x7fffffff, Bits: 0x17},
+		{Name: "IORING_REGISTER_SYNC_CANCEL", Value: 0x18, Mask: 0x7fffffff, Bits: 0x18},
+		{Name: "IORING_REGISTER_FILE_ALLOC_RANGE", Value: 0x19, Mask: 0x7fffffff, Bits: 0x19},
+		{Name: "IORING_REGISTER_PBUF_STATUS", Value: 0x1a, Mask: 0x7fffffff, Bits: 0x1a},
+		{Name: "IORING_REGISTER_NAPI", Value: 0x1b, Mask: 0x7fffffff, Bits: 0x1b},
+		{Name: "IORING_UNREGISTER_NAPI", Value: 0x1c, Mask: 0x7fffffff, Bits: 0x1c},
+		{Name: "IORING_REGISTER_CLOCK", Value: 0x1d, Mask: 0x7fffffff, Bits: 0x1d},
+		{Name: "IORING_REGISTER_CLONE_BUFFERS", Value: 0x1e, Mask: 0x7fffffff, Bits: 0x1e},
+		{Name: "IORING_REGISTER_SEND_MSG_RING", Value: 0x1f, Mask: 0x7fffffff, Bits: 0x1f},
+		{Name: "IORING_REGISTER_ZCRX_IFQ", Value: 0x20, Mask: 0x7fffffff, Bits: 0x20},
+		{Name: "IORING_REGISTER_RESIZE_RINGS", Value: 0x21, Mask: 0x7fffffff, Bits: 0x21},
+		{Name: "IORING_REGISTER_MEM_REGION", Value: 0x22, Mask: 0x7fffffff, Bits: 0x22},
+		{Name: "IORING_REGISTER_QUERY", Value: 0x23, Mask: 0x7fffffff, Bits: 0x23},
+		{Name: "IORING_REGISTER_ZCRX_CTRL", Value: 0x24, Mask: 0x7fffffff, Bits: 0x24},
+		{Name: "IORING_REGISTER_BPF_FILTER", Value: 0x25, Mask: 0x7fffffff, Bits: 0x25},
 	},
 }
 
@@ -2064,7 +2203,7 @@ var setIoUringRsrc = Set{
 	Name:   "io_uring_rsrc",
 	Prefix: "IORING_RSRC_",
 	Consts: []Const{
-		{Name: "IORING_RSRC_REGISTER_SPARSE", Value: 0x1},
+		{Name: "IORING_RSRC_REGISTER_SPARSE", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -2072,33 +2211,34 @@ var setIoUringSetup = Set{
 	Name:   "io_uring_setup",
 	Prefix: "IORING_SETUP_",
 	Consts: []Const{
-		{Name: "IORING_SETUP_IOPOLL", Value: 0x1},
-		{Name: "IORING_SETUP_SQPOLL", Value: 0x2},
-		{Name: "IORING_SETUP_SQ_AFF", Value: 0x4},
-		{Name: "IORING_SETUP_CQSIZE", Value: 0x8},
-		{Name: "IORING_SETUP_CLAMP", Value: 0x10},
-		{Name: "IORING_SETUP_ATTACH_WQ", Value: 0x20},
-		{Name: "IORING_SETUP_R_DISABLED", Value: 0x40},
-		{Name: "IORING_SETUP_SUBMIT_ALL", Value: 0x80},
-		{Name: "IORING_SETUP_COOP_TASKRUN", Value: 0x100},
-		{Name: "IORING_SETUP_TASKRUN_FLAG", Value: 0x200},
-		{Name: "IORING_SETUP_SQE128", Value: 0x400},
-		{Name: "IORING_SETUP_CQE32", Value: 0x800},
-		{Name: "IORING_SETUP_SINGLE_ISSUER", Value: 0x1000},
-		{Name: "IORING_SETUP_DEFER_TASKRUN", Value: 0x2000},
-		{Name: "IORING_SETUP_NO_MMAP", Value: 0x4000},
-		{Name: "IORING_SETUP_REGISTERED_FD_ONLY", Value: 0x8000},
-		{Name: "IORING_SETUP_NO_SQARRAY", Value: 0x10000},
-		{Name: "IORING_SETUP_HYBRID_IOPOLL", Value: 0x20000},
-		{Name: "IORING_SETUP_CQE_MIXED", Value: 0x40000},
-		{Name: "IORING_SETUP_SQE_MIXED", Value: 0x80000},
-		{Name: "IORING_SETUP_SQ_REWIND", Value: 0x100000},
+		{Name: "IORING_SETUP_IOPOLL", Value: 0x1, Bits: 0x1},
+		{Name: "IORING_SETUP_SQPOLL", Value: 0x2, Bits: 0x2},
+		{Name: "IORING_SETUP_SQ_AFF", Value: 0x4, Bits: 0x4},
+		{Name: "IORING_SETUP_CQSIZE", Value: 0x8, Bits: 0x8},
+		{Name: "IORING_SETUP_CLAMP", Value: 0x10, Bits: 0x10},
+		{Name: "IORING_SETUP_ATTACH_WQ", Value: 0x20, Bits: 0x20},
+		{Name: "IORING_SETUP_R_DISABLED", Value: 0x40, Bits: 0x40},
+		{Name: "IORING_SETUP_SUBMIT_ALL", Value: 0x80, Bits: 0x80},
+		{Name: "IORING_SETUP_COOP_TASKRUN", Value: 0x100, Bits: 0x100},
+		{Name: "IORING_SETUP_TASKRUN_FLAG", Value: 0x200, Bits: 0x200},
+		{Name: "IORING_SETUP_SQE128", Value: 0x400, Bits: 0x400},
+		{Name: "IORING_SETUP_CQE32", Value: 0x800, Bits: 0x800},
+		{Name: "IORING_SETUP_SINGLE_ISSUER", Value: 0x1000, Bits: 0x1000},
+		{Name: "IORING_SETUP_DEFER_TASKRUN", Value: 0x2000, Bits: 0x2000},
+		{Name: "IORING_SETUP_NO_MMAP", Value: 0x4000, Bits: 0x4000},
+		{Name: "IORING_SETUP_REGISTERED_FD_ONLY", Value: 0x8000, Bits: 0x8000},
+		{Name: "IORING_SETUP_NO_SQARRAY", Value: 0x10000, Bits: 0x10000},
+		{Name: "IORING_SETUP_HYBRID_IOPOLL", Value: 0x20000, Bits: 0x20000},
+		{Name: "IORING_SETUP_CQE_MIXED", Value: 0x40000, Bits: 0x40000},
+		{Name: "IORING_SETUP_SQE_MIXED", Value: 0x80000, Bits: 0x80000},
+		{Name: "IORING_SETUP_SQ_REWIND", Value: 0x100000, Bits: 0x100000},
 	},
 }
 
 var setIoctl = Set{
-	Name:   "ioctl",
-	Prefix: "_IOC_",
+	Name:     "ioctl",
+	Prefix:   "_IOC_",
+	Requests: true,
 	Consts: []Const{
 		{Name: "TCGETS", Value: 0x5401, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40245408}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40245410}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x402c7413}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x540d}}},
 		{Name: "TCSETS", Value: 0x5402, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x80245409}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80245411}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x802c7414}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x540e}}},
@@ -3068,16 +3208,25 @@ var setIoctl = Set{
 		{Name: "KVM_GET_REG_LIST", Value: 0xc008aeb0, PerABI: []ConstABI{{ABIs: 1<<ARM | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
 		{Name: "KVM_SET_MEMORY_ATTRIBUTES", Value: 0x4020aed2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8020aed2}, {ABIs: 1<<ARM | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
 		{Name: "KVM_CREATE_GUEST_MEMFD", Value: 0xc040aed4, PerABI: []ConstABI{{ABIs: 1<<ARM | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "SNDCTL_TMR_START", Value: 0x5402, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x20005402}}},
+		{Name: "SNDCTL_TMR_STOP", Value: 0x5403, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x20005403}}},
+		{Name: "SNDCTL_TMR_CONTINUE", Value: 0x5404, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x20005404}}},
 	},
 }
 
 var setIoprio = Set{
 	Name:   "ioprio",
 	Prefix: "IOPRIO_CLASS_",
+	Call:   "IOPRIO_PRIO_VALUE",
+	Parts: []Part{
+		{Mask: 0xe000, Unknown: "IOPRIO_CLASS_???"},
+		{Mask: 0x1fff, Unknown: ""},
+	},
 	Consts: []Const{
-		{Name: "IOPRIO_CLASS_RT<<13", Value: 0x2000, Mask: 0xe000},
-		{Name: "IOPRIO_CLASS_BE<<13", Value: 0x4000, Mask: 0xe000},
-		{Name: "IOPRIO_CLASS_IDLE<<13", Value: 0x6000, Mask: 0xe000},
+		{Name: "IOPRIO_CLASS_NONE<<13", Mask: 0xe000},
+		{Name: "IOPRIO_CLASS_RT<<13", Value: 0x2000, Mask: 0xe000, Bits: 0x2000},
+		{Name: "IOPRIO_CLASS_BE<<13", Value: 0x4000, Mask: 0xe000, Bits: 0x4000},
+		{Name: "IOPRIO_CLASS_IDLE<<13", Value: 0x6000, Mask: 0xe000, Bits: 0x6000},
 	},
 }
 
@@ -3174,30 +3323,31 @@ var setIpMtuDiscover6 = Set{
 
 var setIpc = Set{
 	Name: "ipc",
+	Base: BaseUnsigned,
 	Consts: []Const{
-		{Name: "SEMOP", Value: 0x1, Mask: 0xffff},
-		{Name: "SEMGET", Value: 0x2, Mask: 0xffff},
-		{Name: "SEMCTL", Value: 0x3, Mask: 0xffff},
-		{Name: "SEMTIMEDOP", Value: 0x4, Mask: 0xffff},
-		{Name: "MSGSND", Value: 0xb, Mask: 0xffff},
-		{Name: "MSGRCV", Value: 0xc, Mask: 0xffff},
-		{Name: "MSGGET", Value: 0xd, Mask: 0xffff},
-		{Name: "MSGCTL", Value: 0xe, Mask: 0xffff},
-		{Name: "SHMAT", Value: 0x15, Mask: 0xffff},
-		{Name: "SHMDT", Value: 0x16, Mask: 0xffff},
-		{Name: "SHMGET", Value: 0x17, Mask: 0xffff},
-		{Name: "SHMCTL", Value: 0x18, Mask: 0xffff},
-		{Name: "DIPC", Value: 0x19, Mask: 0xffff},
+		{Name: "SEMOP", Value: 0x1, Mask: 0xffff, Bits: 0x1},
+		{Name: "SEMGET", Value: 0x2, Mask: 0xffff, Bits: 0x2},
+		{Name: "SEMCTL", Value: 0x3, Mask: 0xffff, Bits: 0x3},
+		{Name: "SEMTIMEDOP", Value: 0x4, Mask: 0xffff, Bits: 0x4},
+		{Name: "MSGSND", Value: 0xb, Mask: 0xffff, Bits: 0xb},
+		{Name: "MSGRCV", Value: 0xc, Mask: 0xffff, Bits: 0xc},
+		{Name: "MSGGET", Value: 0xd, Mask: 0xffff, Bits: 0xd},
+		{Name: "MSGCTL", Value: 0xe, Mask: 0xffff, Bits: 0xe},
+		{Name: "SHMAT", Value: 0x15, Mask: 0xffff, Bits: 0x15},
+		{Name: "SHMDT", Value: 0x16, Mask: 0xffff, Bits: 0x16},
+		{Name: "SHMGET", Value: 0x17, Mask: 0xffff, Bits: 0x17},
+		{Name: "SHMCTL", Value: 0x18, Mask: 0xffff, Bits: 0x18},
+		{Name: "DIPC", Value: 0x19, Mask: 0xffff, Bits: 0x19},
 	},
 }
 
 var setIpcGet = Set{
-	Name:   "ipc_get",
-	Prefix: "IPC_",
+	Name: "ipc_get",
+	Base: BaseOctal,
 	Consts: []Const{
-		{Name: "IPC_CREAT", Value: 0x200},
-		{Name: "IPC_EXCL", Value: 0x400},
-		{Name: "IPC_NOWAIT", Value: 0x800},
+		{Name: "IPC_CREAT", Value: 0x200, Bits: 0x200},
+		{Name: "IPC_EXCL", Value: 0x400, Bits: 0x400},
+		{Name: "IPC_NOWAIT", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -3320,13 +3470,13 @@ var setIpv6AddrPreferences = Set{
 	Name:   "ipv6_addr_preferences",
 	Prefix: "IPV6_PREFER_",
 	Consts: []Const{
-		{Name: "IPV6_PREFER_SRC_TMP", Value: 0x1},
-		{Name: "IPV6_PREFER_SRC_PUBLIC", Value: 0x2},
-		{Name: "IPV6_PREFER_SRC_PUBTMP_DEFAULT", Value: 0x100},
-		{Name: "IPV6_PREFER_SRC_COA", Value: 0x4},
-		{Name: "IPV6_PREFER_SRC_HOME", Value: 0x400},
-		{Name: "IPV6_PREFER_SRC_CGA", Value: 0x8},
-		{Name: "IPV6_PREFER_SRC_NONCGA", Value: 0x800},
+		{Name: "IPV6_PREFER_SRC_TMP", Value: 0x1, Bits: 0x1},
+		{Name: "IPV6_PREFER_SRC_PUBLIC", Value: 0x2, Bits: 0x2},
+		{Name: "IPV6_PREFER_SRC_PUBTMP_DEFAULT", Value: 0x100, Bits: 0x100},
+		{Name: "IPV6_PREFER_SRC_COA", Value: 0x4, Bits: 0x4},
+		{Name: "IPV6_PREFER_SRC_HOME", Value: 0x400, Bits: 0x400},
+		{Name: "IPV6_PREFER_SRC_CGA", Value: 0x8, Bits: 0x8},
+		{Name: "IPV6_PREFER_SRC_NONCGA", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -3344,10 +3494,10 @@ var setIpv6FlrFlags = Set{
 	Name:   "ipv6_flr_flags",
 	Prefix: "IPV6_FL_F_",
 	Consts: []Const{
-		{Name: "IPV6_FL_F_CREATE", Value: 0x1},
-		{Name: "IPV6_FL_F_EXCL", Value: 0x2},
-		{Name: "IPV6_FL_F_REFLECT", Value: 0x4},
-		{Name: "IPV6_FL_F_REMOTE", Value: 0x8},
+		{Name: "IPV6_FL_F_CREATE", Value: 0x1, Bits: 0x1},
+		{Name: "IPV6_FL_F_EXCL", Value: 0x2, Bits: 0x2},
+		{Name: "IPV6_FL_F_REFLECT", Value: 0x4, Bits: 0x4},
+		{Name: "IPV6_FL_F_REMOTE", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -3415,25 +3565,25 @@ var setKexec = Set{
 	Name:   "kexec",
 	Prefix: "KEXEC_",
 	Consts: []Const{
-		{Name: "KEXEC_ON_CRASH", Value: 0x1},
-		{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2},
-		{Name: "KEXEC_UPDATE_ELFCOREHDR", Value: 0x4},
-		{Name: "KEXEC_CRASH_HOTPLUG_SUPPORT", Value: 0x8},
-		{Name: "KEXEC_ARCH_386", Value: 0x30000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_68K", Value: 0x40000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_PARISC", Value: 0xf0000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_X86_64", Value: 0x3e0000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_PPC", Value: 0x140000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_PPC64", Value: 0x150000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_IA_64", Value: 0x320000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_ARM", Value: 0x280000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_S390", Value: 0x160000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_SH", Value: 0x2a0000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_MIPS_LE", Value: 0xa0000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_MIPS", Value: 0x80000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_AARCH64", Value: 0xb70000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_RISCV", Value: 0xf30000, Mask: 0xffff0000},
-		{Name: "KEXEC_ARCH_LOONGARCH", Value: 0x1020000, Mask: 0xffff0000},
+		{Name: "KEXEC_ARCH_386", Value: 0x30000, Mask: 0xffff0000, Bits: 0x30000},
+		{Name: "KEXEC_ARCH_68K", Value: 0x40000, Mask: 0xffff0000, Bits: 0x40000},
+		{Name: "KEXEC_ARCH_PARISC", Value: 0xf0000, Mask: 0xffff0000, Bits: 0xf0000},
+		{Name: "KEXEC_ARCH_X86_64", Value: 0x3e0000, Mask: 0xffff0000, Bits: 0x3e0000},
+		{Name: "KEXEC_ARCH_PPC", Value: 0x140000, Mask: 0xffff0000, Bits: 0x140000},
+		{Name: "KEXEC_ARCH_PPC64", Value: 0x150000, Mask: 0xffff0000, Bits: 0x150000},
+		{Name: "KEXEC_ARCH_IA_64", Value: 0x320000, Mask: 0xffff0000, Bits: 0x320000},
+		{Name: "KEXEC_ARCH_ARM", Value: 0x280000, Mask: 0xffff0000, Bits: 0x280000},
+		{Name: "KEXEC_ARCH_S390", Value: 0x160000, Mask: 0xffff0000, Bits: 0x160000},
+		{Name: "KEXEC_ARCH_SH", Value: 0x2a0000, Mask: 0xffff0000, Bits: 0x2a0000},
+		{Name: "KEXEC_ARCH_MIPS_LE", Value: 0xa0000, Mask: 0xffff0000, Bits: 0xa0000},
+		{Name: "KEXEC_ARCH_MIPS", Value: 0x80000, Mask: 0xffff0000, Bits: 0x80000},
+		{Name: "KEXEC_ARCH_AARCH64", Value: 0xb70000, Mask: 0xffff0000, Bits: 0xb70000},
+		{Name: "KEXEC_ARCH_RISCV", Value: 0xf30000, Mask: 0xffff0000, Bits: 0xf30000},
+		{Name: "KEXEC_ARCH_LOONGARCH", Value: 0x1020000, Mask: 0xffff0000, Bits: 0x1020000},
+		{Name: "KEXEC_ON_CRASH", Value: 0x1, Bits: 0x1},
+		{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2, Bits: 0x2},
+		{Name: "KEXEC_UPDATE_ELFCOREHDR", Value: 0x4, Bits: 0x4},
+		{Name: "KEXEC_CRASH_HOTPLUG_SUPPORT", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -3441,12 +3591,12 @@ var setKexecFile = Set{
 	Name:   "kexec_file",
 	Prefix: "KEXEC_FILE_",
 	Consts: []Const{
-		{Name: "KEXEC_FILE_UNLOAD", Value: 0x1},
-		{Name: "KEXEC_FILE_ON_CRASH", Value: 0x2},
-		{Name: "KEXEC_FILE_NO_INITRAMFS", Value: 0x4},
-		{Name: "KEXEC_FILE_DEBUG", Value: 0x8},
-		{Name: "KEXEC_FILE_NO_CMA", Value: 0x10},
-		{Name: "KEXEC_FILE_FORCE_DTB", Value: 0x20},
+		{Name: "KEXEC_FILE_UNLOAD", Value: 0x1, Bits: 0x1},
+		{Name: "KEXEC_FILE_ON_CRASH", Value: 0x2, Bits: 0x2},
+		{Name: "KEXEC_FILE_NO_INITRAMFS", Value: 0x4, Bits: 0x4},
+		{Name: "KEXEC_FILE_DEBUG", Value: 0x8, Bits: 0x8},
+		{Name: "KEXEC_FILE_NO_CMA", Value: 0x10, Bits: 0x10},
+		{Name: "KEXEC_FILE_FORCE_DTB", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -3454,36 +3604,37 @@ var setKeyPerm = Set{
 	Name:   "key_perm",
 	Prefix: "KEY_",
 	Consts: []Const{
-		{Name: "KEY_POS_VIEW", Value: 0x1000000},
-		{Name: "KEY_POS_READ", Value: 0x2000000},
-		{Name: "KEY_POS_WRITE", Value: 0x4000000},
-		{Name: "KEY_POS_SEARCH", Value: 0x8000000},
-		{Name: "KEY_POS_LINK", Value: 0x10000000},
-		{Name: "KEY_POS_SETATTR", Value: 0x20000000},
-		{Name: "KEY_USR_VIEW", Value: 0x10000},
-		{Name: "KEY_USR_READ", Value: 0x20000},
-		{Name: "KEY_USR_WRITE", Value: 0x40000},
-		{Name: "KEY_USR_SEARCH", Value: 0x80000},
-		{Name: "KEY_USR_LINK", Value: 0x100000},
-		{Name: "KEY_USR_SETATTR", Value: 0x200000},
-		{Name: "KEY_GRP_VIEW", Value: 0x100},
-		{Name: "KEY_GRP_READ", Value: 0x200},
-		{Name: "KEY_GRP_WRITE", Value: 0x400},
-		{Name: "KEY_GRP_SEARCH", Value: 0x800},
-		{Name: "KEY_GRP_LINK", Value: 0x1000},
-		{Name: "KEY_GRP_SETATTR", Value: 0x2000},
-		{Name: "KEY_OTH_VIEW", Value: 0x1},
-		{Name: "KEY_OTH_READ", Value: 0x2},
-		{Name: "KEY_OTH_WRITE", Value: 0x4},
-		{Name: "KEY_OTH_SEARCH", Value: 0x8},
-		{Name: "KEY_OTH_LINK", Value: 0x10},
-		{Name: "KEY_OTH_SETATTR", Value: 0x20},
+		{Name: "KEY_POS_VIEW", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "KEY_POS_READ", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "KEY_POS_WRITE", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "KEY_POS_SEARCH", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "KEY_POS_LINK", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "KEY_POS_SETATTR", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "KEY_USR_VIEW", Value: 0x10000, Bits: 0x10000},
+		{Name: "KEY_USR_READ", Value: 0x20000, Bits: 0x20000},
+		{Name: "KEY_USR_WRITE", Value: 0x40000, Bits: 0x40000},
+		{Name: "KEY_USR_SEARCH", Value: 0x80000, Bits: 0x80000},
+		{Name: "KEY_USR_LINK", Value: 0x100000, Bits: 0x100000},
+		{Name: "KEY_USR_SETATTR", Value: 0x200000, Bits: 0x200000},
+		{Name: "KEY_GRP_VIEW", Value: 0x100, Bits: 0x100},
+		{Name: "KEY_GRP_READ", Value: 0x200, Bits: 0x200},
+		{Name: "KEY_GRP_WRITE", Value: 0x400, Bits: 0x400},
+		{Name: "KEY_GRP_SEARCH", Value: 0x800, Bits: 0x800},
+		{Name: "KEY_GRP_LINK", Value: 0x1000, Bits: 0x1000},
+		{Name: "KEY_GRP_SETATTR", Value: 0x2000, Bits: 0x2000},
+		{Name: "KEY_OTH_VIEW", Value: 0x1, Bits: 0x1},
+		{Name: "KEY_OTH_READ", Value: 0x2, Bits: 0x2},
+		{Name: "KEY_OTH_WRITE", Value: 0x4, Bits: 0x4},
+		{Name: "KEY_OTH_SEARCH", Value: 0x8, Bits: 0x8},
+		{Name: "KEY_OTH_LINK", Value: 0x10, Bits: 0x10},
+		{Name: "KEY_OTH_SETATTR", Value: 0x20, Bits: 0x20},
 	},
 }
 
 var setKeyReqkey = Set{
 	Name:   "key_reqkey",
 	Prefix: "KEY_REQKEY_DEFL_",
+	Base:   BaseDecimal,
 	Consts: []Const{
 		{Name: "KEY_REQKEY_DEFL_NO_CHANGE", Value: 0xffffffffffffffff},
 		{Name: "KEY_REQKEY_DEFL_DEFAULT"},
@@ -3499,6 +3650,7 @@ var setKeyReqkey = Set{
 
 var setKeySerial = Set{
 	Name: "key_serial",
+	Base: BaseDecimal,
 	Consts: []Const{
 		{Name: "KEY_SPEC_THREAD_KEYRING", Value: 0xffffffffffffffff},
 		{Name: "KEY_SPEC_PROCESS_KEYRING", Value: 0xfffffffffffffffe},
@@ -3555,7 +3707,7 @@ var setKeyctlMove = Set{
 	Name:   "keyctl_move",
 	Prefix: "KEYCTL_MOVE_",
 	Consts: []Const{
-		{Name: "KEYCTL_MOVE_EXCL", Value: 0x1},
+		{Name: "KEYCTL_MOVE_EXCL", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -3563,7 +3715,7 @@ var setLandlockAdd = Set{
 	Name:   "landlock_add",
 	Prefix: "LANDLOCK_ADD_RULE_",
 	Consts: []Const{
-		{Name: "LANDLOCK_ADD_RULE_QUIET", Value: 0x1},
+		{Name: "LANDLOCK_ADD_RULE_QUIET", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -3571,8 +3723,8 @@ var setLandlockCreate = Set{
 	Name:   "landlock_create",
 	Prefix: "LANDLOCK_CREATE_RULESET_",
 	Consts: []Const{
-		{Name: "LANDLOCK_CREATE_RULESET_VERSION", Value: 0x1},
-		{Name: "LANDLOCK_CREATE_RULESET_ERRATA", Value: 0x2},
+		{Name: "LANDLOCK_CREATE_RULESET_VERSION", Value: 0x1, Bits: 0x1},
+		{Name: "LANDLOCK_CREATE_RULESET_ERRATA", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -3580,23 +3732,23 @@ var setLandlockFs = Set{
 	Name:   "landlock_fs",
 	Prefix: "LANDLOCK_ACCESS_FS_",
 	Consts: []Const{
-		{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1},
-		{Name: "LANDLOCK_ACCESS_FS_WRITE_FILE", Value: 0x2},
-		{Name: "LANDLOCK_ACCESS_FS_READ_FILE", Value: 0x4},
-		{Name: "LANDLOCK_ACCESS_FS_READ_DIR", Value: 0x8},
-		{Name: "LANDLOCK_ACCESS_FS_REMOVE_DIR", Value: 0x10},
-		{Name: "LANDLOCK_ACCESS_FS_REMOVE_FILE", Value: 0x20},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_CHAR", Value: 0x40},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_DIR", Value: 0x80},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_REG", Value: 0x100},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_SOCK", Value: 0x200},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_FIFO", Value: 0x400},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_BLOCK", Value: 0x800},
-		{Name: "LANDLOCK_ACCESS_FS_MAKE_SYM", Value: 0x1000},
-		{Name: "LANDLOCK_ACCESS_FS_REFER", Value: 0x2000},
-		{Name: "LANDLOCK_ACCESS_FS_TRUNCATE", Value: 0x4000},
-		{Name: "LANDLOCK_ACCESS_FS_IOCTL_DEV", Value: 0x8000},
-		{Name: "LANDLOCK_ACCESS_FS_RESOLVE_UNIX", Value: 0x10000},
+		{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Bits: 0x1},
+		{Name: "LANDLOCK_ACCESS_FS_WRITE_FILE", Value: 0x2, Bits: 0x2},
+		{Name: "LANDLOCK_ACCESS_FS_READ_FILE", Value: 0x4, Bits: 0x4},
+		{Name: "LANDLOCK_ACCESS_FS_READ_DIR", Value: 0x8, Bits: 0x8},
+		{Name: "LANDLOCK_ACCESS_FS_REMOVE_DIR", Value: 0x10, Bits: 0x10},
+		{Name: "LANDLOCK_ACCESS_FS_REMOVE_FILE", Value: 0x20, Bits: 0x20},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_CHAR", Value: 0x40, Bits: 0x40},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_DIR", Value: 0x80, Bits: 0x80},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_REG", Value: 0x100, Bits: 0x100},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_SOCK", Value: 0x200, Bits: 0x200},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_FIFO", Value: 0x400, Bits: 0x400},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_BLOCK", Value: 0x800, Bits: 0x800},
+		{Name: "LANDLOCK_ACCESS_FS_MAKE_SYM", Value: 0x1000, Bits: 0x1000},
+		{Name: "LANDLOCK_ACCESS_FS_REFER", Value: 0x2000, Bits: 0x2000},
+		{Name: "LANDLOCK_ACCESS_FS_TRUNCATE", Value: 0x4000, Bits: 0x4000},
+		{Name: "LANDLOCK_ACCESS_FS_IOCTL_DEV", Value: 0x8000, Bits: 0x8000},
+		{Name: "LANDLOCK_ACCESS_FS_RESOLVE_UNIX", Value: 0x10000, Bits: 0x10000},
 	},
 }
 
@@ -3604,10 +3756,10 @@ var setLandlockNet = Set{
 	Name:   "landlock_net",
 	Prefix: "LANDLOCK_ACCESS_NET_",
 	Consts: []Const{
-		{Name: "LANDLOCK_ACCESS_NET_BIND_TCP", Value: 0x1},
-		{Name: "LANDLOCK_ACCESS_NET_CONNECT_TCP", Value: 0x2},
-		{Name: "LANDLOCK_ACCESS_NET_BIND_UDP", Value: 0x4},
-		{Name: "LANDLOCK_ACCESS_NET_CONNECT_SEND_UDP", Value: 0x8},
+		{Name: "LANDLOCK_ACCESS_NET_BIND_TCP", Value: 0x1, Bits: 0x1},
+		{Name: "LANDLOCK_ACCESS_NET_CONNECT_TCP", Value: 0x2, Bits: 0x2},
+		{Name: "LANDLOCK_ACCESS_NET_BIND_UDP", Value: 0x4, Bits: 0x4},
+		{Name: "LANDLOCK_ACCESS_NET_CONNECT_SEND_UDP", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -3615,11 +3767,11 @@ var setLandlockRestrict = Set{
 	Name:   "landlock_restrict",
 	Prefix: "LANDLOCK_RESTRICT_SELF_",
 	Consts: []Const{
-		{Name: "LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF", Value: 0x1},
-		{Name: "LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON", Value: 0x2},
-		{Name: "LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF", Value: 0x4},
-		{Name: "LANDLOCK_RESTRICT_SELF_TSYNC", Value: 0x8},
-		{Name: "LANDLOCK_RESTRICT_SELF_NO_NEW_PRIVS", Value: 0x10},
+		{Name: "LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF", Value: 0x1, Bits: 0x1},
+		{Name: "LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON", Value: 0x2, Bits: 0x2},
+		{Name: "LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF", Value: 0x4, Bits: 0x4},
+		{Name: "LANDLOCK_RESTRICT_SELF_TSYNC", Value: 0x8, Bits: 0x8},
+		{Name: "LANDLOCK_RESTRICT_SELF_NO_NEW_PRIVS", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -3636,8 +3788,8 @@ var setLandlockScope = Set{
 	Name:   "landlock_scope",
 	Prefix: "LANDLOCK_SCOPE_",
 	Consts: []Const{
-		{Name: "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", Value: 0x1},
-		{Name: "LANDLOCK_SCOPE_SIGNAL", Value: 0x2},
+		{Name: "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", Value: 0x1, Bits: 0x1},
+		{Name: "LANDLOCK_SCOPE_SIGNAL", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -3645,7 +3797,7 @@ var setListmount = Set{
 	Name:   "listmount",
 	Prefix: "LISTMOUNT_",
 	Consts: []Const{
-		{Name: "LISTMOUNT_REVERSE", Value: 0x1},
+		{Name: "LISTMOUNT_REVERSE", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -3661,14 +3813,14 @@ var setListnsType = Set{
 	Name:   "listns_type",
 	Prefix: "NS_",
 	Consts: []Const{
-		{Name: "TIME_NS", Value: 0x80},
-		{Name: "MNT_NS", Value: 0x20000},
-		{Name: "CGROUP_NS", Value: 0x2000000},
-		{Name: "UTS_NS", Value: 0x4000000},
-		{Name: "IPC_NS", Value: 0x8000000},
-		{Name: "USER_NS", Value: 0x10000000},
-		{Name: "PID_NS", Value: 0x20000000},
-		{Name: "NET_NS", Value: 0x40000000},
+		{Name: "TIME_NS", Value: 0x80, Bits: 0x80},
+		{Name: "MNT_NS", Value: 0x20000, Bits: 0x20000},
+		{Name: "CGROUP_NS", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "UTS_NS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "IPC_NS", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "USER_NS", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "PID_NS", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "NET_NS", Value: 0x40000000, Bits: 0x40000000},
 	},
 }
 
@@ -3676,10 +3828,10 @@ var setLoopFlags = Set{
 	Name:   "loop_flags",
 	Prefix: "LO_FLAGS_",
 	Consts: []Const{
-		{Name: "LO_FLAGS_READ_ONLY", Value: 0x1},
-		{Name: "LO_FLAGS_AUTOCLEAR", Value: 0x4},
-		{Name: "LO_FLAGS_PARTSCAN", Value: 0x8},
-		{Name: "LO_FLAGS_DIRECT_IO", Value: 0x10},
+		{Name: "LO_FLAGS_READ_ONLY", Value: 0x1, Bits: 0x1},
+		{Name: "LO_FLAGS_AUTOCLEAR", Value: 0x4, Bits: 0x4},
+		{Name: "LO_FLAGS_PARTSCAN", Value: 0x8, Bits: 0x8},
+		{Name: "LO_FLAGS_DIRECT_IO", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -3687,7 +3839,7 @@ var setLsm = Set{
 	Name:   "lsm",
 	Prefix: "LSM_FLAG_",
 	Consts: []Const{
-		{Name: "LSM_FLAG_SINGLE", Value: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "LSM_FLAG_SINGLE", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
 	},
 }
 
@@ -3763,11 +3915,11 @@ var setMadvise = Set{
 
 var setMbind = Set{
 	Name:   "mbind",
-	Prefix: "MPOL_MF_",
+	Prefix: "MPOL_",
 	Consts: []Const{
-		{Name: "MPOL_MF_STRICT", Value: 0x1},
-		{Name: "MPOL_MF_MOVE", Value: 0x2},
-		{Name: "MPOL_MF_MOVE_ALL", Value: 0x4},
+		{Name: "MPOL_MF_STRICT", Value: 0x1, Bits: 0x1},
+		{Name: "MPOL_MF_MOVE", Value: 0x2, Bits: 0x2},
+		{Name: "MPOL_MF_MOVE_ALL", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -3802,7 +3954,7 @@ var setMembarrierFlags = Set{
 	Name:   "membarrier_flags",
 	Prefix: "MEMBARRIER_CMD_FLAG_",
 	Consts: []Const{
-		{Name: "MEMBARRIER_CMD_FLAG_CPU", Value: 0x1},
+		{Name: "MEMBARRIER_CMD_FLAG_CPU", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -3810,23 +3962,24 @@ var setMemfd = Set{
 	Name:   "memfd",
 	Prefix: "MFD_",
 	Consts: []Const{
-		{Name: "MFD_CLOEXEC", Value: 0x1},
-		{Name: "MFD_ALLOW_SEALING", Value: 0x2},
-		{Name: "MFD_HUGETLB", Value: 0x4},
-		{Name: "MFD_NOEXEC_SEAL", Value: 0x8},
-		{Name: "MFD_EXEC", Value: 0x10},
-		{Name: "MFD_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000},
-		{Name: "MFD_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000},
+		{Name: "MFD_CLOEXEC", Value: 0x1, Bits: 0x1},
+		{Name: "MFD_ALLOW_SEALING", Value: 0x2, Bits: 0x2},
+		{Name: "MFD_HUGETLB", Value: 0x4, Bits: 0x4},
+		{Name: "MFD_NOEXEC_SEAL", Value: 0x8, Bits: 0x8},
+		{Name: "MFD_EXEC", Value: 0x10, Bits: 0x10},
+		{Name: "<<MFD_HUGE_SHIFT", Mask: 0xfc000000, Digits: NonzeroDigits},
+		{Name: "MFD_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000, Bits: 0x40000000},
+		{Name: "MFD_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000, Bits: 0x4c000000},
+		{Name: "MFD_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000, Bits: 0x50000000},
+		{Name: "MFD_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000, Bits: 0x54000000},
+		{Name: "MFD_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000, Bits: 0x5c000000},
+		{Name: "MFD_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000, Bits: 0x60000000},
+		{Name: "MFD_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000, Bits: 0x64000000},
+		{Name: "MFD_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000, Bits: 0x70000000},
+		{Name: "MFD_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000, Bits: 0x74000000},
+		{Name: "MFD_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000, Bits: 0x78000000},
+		{Name: "MFD_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000, Bits: 0x7c000000},
+		{Name: "MFD_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000, Bits: 0x88000000},
 	},
 }
 
@@ -3834,7 +3987,7 @@ var setMemfdSecret = Set{
 	Name:   "memfd_secret",
 	Prefix: "O_",
 	Consts: []Const{
-		{Name: "O_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "O_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
 	},
 }
 
@@ -3842,7 +3995,7 @@ var setMlock = Set{
 	Name:   "mlock",
 	Prefix: "MLOCK_",
 	Consts: []Const{
-		{Name: "MLOCK_ONFAULT", Value: 0x1},
+		{Name: "MLOCK_ONFAULT", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -3850,9 +4003,9 @@ var setMlockall = Set{
 	Name:   "mlockall",
 	Prefix: "MCL_",
 	Consts: []Const{
-		{Name: "MCL_CURRENT", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x2000}}},
-		{Name: "MCL_FUTURE", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x4000}}},
-		{Name: "MCL_ONFAULT", Value: 0x4, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x8000}}},
+		{Name: "MCL_CURRENT", Value: 0x1, Bits: 0x2001, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x2000}}},
+		{Name: "MCL_FUTURE", Value: 0x2, Bits: 0x4002, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x4000}}},
+		{Name: "MCL_ONFAULT", Value: 0x4, Bits: 0x8004, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x8000}}},
 	},
 }
 
@@ -3860,39 +4013,41 @@ var setMmap = Set{
 	Name:   "mmap",
 	Prefix: "MAP_",
 	Consts: []Const{
-		{Name: "MAP_SHARED_VALIDATE", Value: 0x3, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x3, Mask: 0x2b}}},
-		{Name: "MAP_SHARED", Value: 0x1, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1, Mask: 0x2b}}},
-		{Name: "MAP_PRIVATE", Value: 0x2, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x2, Mask: 0x2b}}},
-		{Name: "MAP_DROPPABLE", Value: 0x8, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8, Mask: 0x2b}}},
-		{Name: "MAP_32BIT", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "MAP_ABOVE4G", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "MAP_FIXED", Value: 0x10, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x100}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x4}}},
-		{Name: "MAP_ANONYMOUS", Value: 0x20, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x10}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
-		{Name: "MAP_GROWSDOWN", Value: 0x100, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x1000}}},
-		{Name: "MAP_DENYWRITE", Value: 0x800, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x2000}}},
-		{Name: "MAP_EXECUTABLE", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x4000}}},
-		{Name: "MAP_LOCKED", Value: 0x2000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x80}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x8000}}},
-		{Name: "MAP_NORESERVE", Value: 0x4000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x400}}},
-		{Name: "MAP_POPULATE", Value: 0x8000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x10000}}},
-		{Name: "MAP_NONBLOCK", Value: 0x10000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x20000}}},
-		{Name: "MAP_STACK", Value: 0x20000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x40000}}},
-		{Name: "MAP_HUGETLB", Value: 0x40000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x100000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x80000}}},
-		{Name: "MAP_SYNC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
-		{Name: "MAP_FIXED_NOREPLACE", Value: 0x100000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x200000}}},
-		{Name: "MAP_HUGE_16KB", Value: 0x38000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000},
-		{Name: "MAP_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000},
-		{Name: "MAP_UNINITIALIZED", Value: 0x4000000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Absent: true}}},
+		{Name: "MAP_FILE", Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Mask: 0x2b}}},
+		{Name: "MAP_SHARED_VALIDATE", Value: 0x3, Mask: 0xf, Bits: 0x3, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x3, Mask: 0x2b}}},
+		{Name: "MAP_SHARED", Value: 0x1, Mask: 0xf, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1, Mask: 0x2b}}},
+		{Name: "MAP_PRIVATE", Value: 0x2, Mask: 0xf, Bits: 0x2, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x2, Mask: 0x2b}}},
+		{Name: "MAP_DROPPABLE", Value: 0x8, Mask: 0xf, Bits: 0x8, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8, Mask: 0x2b}}},
+		{Name: "MAP_32BIT", Value: 0x40, Bits: 0x40, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "MAP_ABOVE4G", Value: 0x80, Bits: 0x80, PerABI: []ConstABI{{ABIs: 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "MAP_FIXED", Value: 0x10, Bits: 0x114, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x100}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x4}}},
+		{Name: "MAP_ANONYMOUS", Value: 0x20, Bits: 0x830, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x10}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
+		{Name: "MAP_NORESERVE", Value: 0x4000, Bits: 0x14440, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x400}}},
+		{Name: "MAP_POPULATE", Value: 0x8000, Bits: 0x38000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x10000}}},
+		{Name: "MAP_NONBLOCK", Value: 0x10000, Bits: 0x70000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x20000}}},
+		{Name: "MAP_GROWSDOWN", Value: 0x100, Bits: 0x9300, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x1000}}},
+		{Name: "MAP_DENYWRITE", Value: 0x800, Bits: 0x2800, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x2000}}},
+		{Name: "MAP_EXECUTABLE", Value: 0x1000, Bits: 0x5000, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x4000}}},
+		{Name: "MAP_LOCKED", Value: 0x2000, Bits: 0xa180, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x80}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Value: 0x8000}}},
+		{Name: "MAP_STACK", Value: 0x20000, Bits: 0xe0000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x40000}}},
+		{Name: "MAP_HUGETLB", Value: 0x40000, Bits: 0x1c0000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x100000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x80000}}},
+		{Name: "MAP_SYNC", Value: 0x80000, Bits: 0x80000, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
+		{Name: "MAP_FIXED_NOREPLACE", Value: 0x100000, Bits: 0x300000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x200000}}},
+		{Name: "<<MAP_HUGE_SHIFT", Mask: 0xfc000000, Digits: NonzeroDigits},
+		{Name: "MAP_HUGE_16KB", Value: 0x38000000, Mask: 0xfc000000, Bits: 0x38000000},
+		{Name: "MAP_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000, Bits: 0x40000000},
+		{Name: "MAP_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000, Bits: 0x4c000000},
+		{Name: "MAP_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000, Bits: 0x50000000},
+		{Name: "MAP_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000, Bits: 0x54000000},
+		{Name: "MAP_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000, Bits: 0x5c000000},
+		{Name: "MAP_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000, Bits: 0x60000000},
+		{Name: "MAP_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000, Bits: 0x64000000},
+		{Name: "MAP_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000, Bits: 0x70000000},
+		{Name: "MAP_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000, Bits: 0x74000000},
+		{Name: "MAP_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000, Bits: 0x78000000},
+		{Name: "MAP_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000, Bits: 0x7c000000},
+		{Name: "MAP_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000, Bits: 0x88000000},
+		{Name: "MAP_UNINITIALIZED", Value: 0x4000000, Bits: 0x4000000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<Alpha, Absent: true}}},
 	},
 }
 
@@ -3900,38 +4055,38 @@ var setMount = Set{
 	Name:   "mount",
 	Prefix: "MS_",
 	Consts: []Const{
-		{Name: "MS_MGC_VAL", Value: 0xc0ed0000, Mask: 0xffff0000},
-		{Name: "MS_RDONLY", Value: 0x1},
-		{Name: "MS_NOSUID", Value: 0x2},
-		{Name: "MS_NODEV", Value: 0x4},
-		{Name: "MS_NOEXEC", Value: 0x8},
-		{Name: "MS_SYNCHRONOUS", Value: 0x10},
-		{Name: "MS_REMOUNT", Value: 0x20},
-		{Name: "MS_MANDLOCK", Value: 0x40},
-		{Name: "MS_DIRSYNC", Value: 0x80},
-		{Name: "MS_NOSYMFOLLOW", Value: 0x100},
-		{Name: "MS_NOATIME", Value: 0x400},
-		{Name: "MS_NODIRATIME", Value: 0x800},
-		{Name: "MS_BIND", Value: 0x1000},
-		{Name: "MS_MOVE", Value: 0x2000},
-		{Name: "MS_REC", Value: 0x4000},
-		{Name: "MS_SILENT", Value: 0x8000},
-		{Name: "MS_POSIXACL", Value: 0x10000},
-		{Name: "MS_UNBINDABLE", Value: 0x20000},
-		{Name: "MS_PRIVATE", Value: 0x40000},
-		{Name: "MS_SLAVE", Value: 0x80000},
-		{Name: "MS_SHARED", Value: 0x100000},
-		{Name: "MS_RELATIME", Value: 0x200000},
-		{Name: "MS_KERNMOUNT", Value: 0x400000},
-		{Name: "MS_I_VERSION", Value: 0x800000},
-		{Name: "MS_STRICTATIME", Value: 0x1000000},
-		{Name: "MS_LAZYTIME", Value: 0x2000000},
-		{Name: "MS_SUBMOUNT", Value: 0x4000000},
-		{Name: "MS_NOREMOTELOCK", Value: 0x8000000},
-		{Name: "MS_NOSEC", Value: 0x10000000},
-		{Name: "MS_BORN", Value: 0x20000000},
-		{Name: "MS_ACTIVE", Value: 0x40000000},
-		{Name: "MS_NOUSER", Value: 0xffffffff80000000},
+		{Name: "MS_MGC_VAL", Value: 0xc0ed0000, Mask: 0xffff0000, Bits: 0xc0ed0000},
+		{Name: "MS_RDONLY", Value: 0x1, Bits: 0x1},
+		{Name: "MS_NOSUID", Value: 0x2, Bits: 0x2},
+		{Name: "MS_NODEV", Value: 0x4, Bits: 0x4},
+		{Name: "MS_NOEXEC", Value: 0x8, Bits: 0x8},
+		{Name: "MS_SYNCHRONOUS", Value: 0x10, Bits: 0x10},
+		{Name: "MS_REMOUNT", Value: 0x20, Bits: 0x20},
+		{Name: "MS_MANDLOCK", Value: 0x40, Bits: 0x40},
+		{Name: "MS_DIRSYNC", Value: 0x80, Bits: 0x80},
+		{Name: "MS_NOSYMFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "MS_NOATIME", Value: 0x400, Bits: 0x400},
+		{Name: "MS_NODIRATIME", Value: 0x800, Bits: 0x800},
+		{Name: "MS_BIND", Value: 0x1000, Bits: 0x1000},
+		{Name: "MS_MOVE", Value: 0x2000, Bits: 0x2000},
+		{Name: "MS_REC", Value: 0x4000, Bits: 0x4000},
+		{Name: "MS_SILENT", Value: 0x8000, Bits: 0x8000},
+		{Name: "MS_POSIXACL", Value: 0x10000, Bits: 0x10000},
+		{Name: "MS_UNBINDABLE", Value: 0x20000, Bits: 0x20000},
+		{Name: "MS_PRIVATE", Value: 0x40000, Bits: 0x40000},
+		{Name: "MS_SLAVE", Value: 0x80000, Bits: 0x80000},
+		{Name: "MS_SHARED", Value: 0x100000, Bits: 0x100000},
+		{Name: "MS_RELATIME", Value: 0x200000, Bits: 0x200000},
+		{Name: "MS_KERNMOUNT", Value: 0x400000, Bits: 0x400000},
+		{Name: "MS_I_VERSION", Value: 0x800000, Bits: 0x800000},
+		{Name: "MS_STRICTATIME", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "MS_LAZYTIME", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "MS_SUBMOUNT", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "MS_NOREMOTELOCK", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "MS_NOSEC", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "MS_BORN", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "MS_ACTIVE", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "MS_NOUSER", Value: 0xffffffff80000000, Bits: 0xffffffff80000000},
 	},
 }
 
@@ -3939,16 +4094,16 @@ var setMountAttr = Set{
 	Name:   "mount_attr",
 	Prefix: "MOUNT_ATTR_",
 	Consts: []Const{
-		{Name: "MOUNT_ATTR_RDONLY", Value: 0x1},
-		{Name: "MOUNT_ATTR_NOSUID", Value: 0x2},
-		{Name: "MOUNT_ATTR_NODEV", Value: 0x4},
-		{Name: "MOUNT_ATTR_NOEXEC", Value: 0x8},
-		{Name: "MOUNT_ATTR__ATIME", Value: 0x70},
-		{Name: "MOUNT_ATTR_NOATIME", Value: 0x10},
-		{Name: "MOUNT_ATTR_STRICTATIME", Value: 0x20},
-		{Name: "MOUNT_ATTR_NODIRATIME", Value: 0x80},
-		{Name: "MOUNT_ATTR_IDMAP", Value: 0x100000},
-		{Name: "MOUNT_ATTR_NOSYMFOLLOW", Value: 0x200000},
+		{Name: "MOUNT_ATTR_RDONLY", Value: 0x1, Bits: 0x1},
+		{Name: "MOUNT_ATTR_NOSUID", Value: 0x2, Bits: 0x2},
+		{Name: "MOUNT_ATTR_NODEV", Value: 0x4, Bits: 0x4},
+		{Name: "MOUNT_ATTR_NOEXEC", Value: 0x8, Bits: 0x8},
+		{Name: "MOUNT_ATTR__ATIME", Value: 0x70, Bits: 0x70},
+		{Name: "MOUNT_ATTR_NOATIME", Value: 0x10, Bits: 0x10},
+		{Name: "MOUNT_ATTR_STRICTATIME", Value: 0x20, Bits: 0x20},
+		{Name: "MOUNT_ATTR_NODIRATIME", Value: 0x80, Bits: 0x80},
+		{Name: "MOUNT_ATTR_IDMAP", Value: 0x100000, Bits: 0x100000},
+		{Name: "MOUNT_ATTR_NOSYMFOLLOW", Value: 0x200000, Bits: 0x200000},
 	},
 }
 
@@ -3956,10 +4111,10 @@ var setMountPropagation = Set{
 	Name:   "mount_propagation",
 	Prefix: "MS_",
 	Consts: []Const{
-		{Name: "MS_UNBINDABLE", Value: 0x20000},
-		{Name: "MS_PRIVATE", Value: 0x40000},
-		{Name: "MS_SLAVE", Value: 0x80000},
-		{Name: "MS_SHARED", Value: 0x100000},
+		{Name: "MS_UNBINDABLE", Value: 0x20000, Bits: 0x20000},
+		{Name: "MS_PRIVATE", Value: 0x40000, Bits: 0x40000},
+		{Name: "MS_SLAVE", Value: 0x80000, Bits: 0x80000},
+		{Name: "MS_SHARED", Value: 0x100000, Bits: 0x100000},
 	},
 }
 
@@ -3967,14 +4122,14 @@ var setMoveMount = Set{
 	Name:   "move_mount",
 	Prefix: "MOVE_MOUNT_",
 	Consts: []Const{
-		{Name: "MOVE_MOUNT_F_SYMLINKS", Value: 0x1},
-		{Name: "MOVE_MOUNT_F_AUTOMOUNTS", Value: 0x2},
-		{Name: "MOVE_MOUNT_F_EMPTY_PATH", Value: 0x4},
-		{Name: "MOVE_MOUNT_T_SYMLINKS", Value: 0x10},
-		{Name: "MOVE_MOUNT_T_AUTOMOUNTS", Value: 0x20},
-		{Name: "MOVE_MOUNT_T_EMPTY_PATH", Value: 0x40},
-		{Name: "MOVE_MOUNT_SET_GROUP", Value: 0x100},
-		{Name: "MOVE_MOUNT_BENEATH", Value: 0x200},
+		{Name: "MOVE_MOUNT_F_SYMLINKS", Value: 0x1, Bits: 0x1},
+		{Name: "MOVE_MOUNT_F_AUTOMOUNTS", Value: 0x2, Bits: 0x2},
+		{Name: "MOVE_MOUNT_F_EMPTY_PATH", Value: 0x4, Bits: 0x4},
+		{Name: "MOVE_MOUNT_T_SYMLINKS", Value: 0x10, Bits: 0x10},
+		{Name: "MOVE_MOUNT_T_AUTOMOUNTS", Value: 0x20, Bits: 0x20},
+		{Name: "MOVE_MOUNT_T_EMPTY_PATH", Value: 0x40, Bits: 0x40},
+		{Name: "MOVE_MOUNT_SET_GROUP", Value: 0x100, Bits: 0x100},
+		{Name: "MOVE_MOUNT_BENEATH", Value: 0x200, Bits: 0x200},
 	},
 }
 
@@ -3983,15 +4138,15 @@ var setMpol = Set{
 	Prefix: "MPOL_",
 	Consts: []Const{
 		{Name: "MPOL_DEFAULT", Mask: 0xfff},
-		{Name: "MPOL_PREFERRED", Value: 0x1, Mask: 0xfff},
-		{Name: "MPOL_BIND", Value: 0x2, Mask: 0xfff},
-		{Name: "MPOL_INTERLEAVE", Value: 0x3, Mask: 0xfff},
-		{Name: "MPOL_LOCAL", Value: 0x4, Mask: 0xfff},
-		{Name: "MPOL_PREFERRED_MANY", Value: 0x5, Mask: 0xfff},
-		{Name: "MPOL_WEIGHTED_INTERLEAVE", Value: 0x6, Mask: 0xfff},
-		{Name: "MPOL_F_STATIC_NODES", Value: 0x8000},
-		{Name: "MPOL_F_RELATIVE_NODES", Value: 0x4000},
-		{Name: "MPOL_F_NUMA_BALANCING", Value: 0x2000},
+		{Name: "MPOL_PREFERRED", Value: 0x1, Mask: 0xfff, Bits: 0x1},
+		{Name: "MPOL_BIND", Value: 0x2, Mask: 0xfff, Bits: 0x2},
+		{Name: "MPOL_INTERLEAVE", Value: 0x3, Mask: 0xfff, Bits: 0x3},
+		{Name: "MPOL_LOCAL", Value: 0x4, Mask: 0xfff, Bits: 0x4},
+		{Name: "MPOL_PREFERRED_MANY", Value: 0x5, Mask: 0xfff, Bits: 0x5},
+		{Name: "MPOL_WEIGHTED_INTERLEAVE", Value: 0x6, Mask: 0xfff, Bits: 0x6},
+		{Name: "MPOL_F_STATIC_NODES", Value: 0x8000, Bits: 0x8000},
+		{Name: "MPOL_F_RELATIVE_NODES", Value: 0x4000, Bits: 0x4000},
+		{Name: "MPOL_F_NUMA_BALANCING", Value: 0x2000, Bits: 0x2000},
 	},
 }
 
@@ -3999,7 +4154,7 @@ var setMqFlags = Set{
 	Name:   "mq_flags",
 	Prefix: "O_",
 	Consts: []Const{
-		{Name: "O_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "O_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
@@ -4007,9 +4162,9 @@ var setMremap = Set{
 	Name:   "mremap",
 	Prefix: "MREMAP_",
 	Consts: []Const{
-		{Name: "MREMAP_MAYMOVE", Value: 0x1},
-		{Name: "MREMAP_FIXED", Value: 0x2},
-		{Name: "MREMAP_DONTUNMAP", Value: 0x4},
+		{Name: "MREMAP_MAYMOVE", Value: 0x1, Bits: 0x1},
+		{Name: "MREMAP_FIXED", Value: 0x2, Bits: 0x2},
+		{Name: "MREMAP_DONTUNMAP", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -4017,28 +4172,28 @@ var setMsg = Set{
 	Name:   "msg",
 	Prefix: "MSG_",
 	Consts: []Const{
-		{Name: "MSG_OOB", Value: 0x1},
-		{Name: "MSG_PEEK", Value: 0x2},
-		{Name: "MSG_DONTROUTE", Value: 0x4},
-		{Name: "MSG_CTRUNC", Value: 0x8},
-		{Name: "MSG_PROBE", Value: 0x10},
-		{Name: "MSG_TRUNC", Value: 0x20},
-		{Name: "MSG_DONTWAIT", Value: 0x40},
-		{Name: "MSG_EOR", Value: 0x80},
-		{Name: "MSG_WAITALL", Value: 0x100},
-		{Name: "MSG_FIN", Value: 0x200},
-		{Name: "MSG_SYN", Value: 0x400},
-		{Name: "MSG_CONFIRM", Value: 0x800},
-		{Name: "MSG_RST", Value: 0x1000},
-		{Name: "MSG_ERRQUEUE", Value: 0x2000},
-		{Name: "MSG_NOSIGNAL", Value: 0x4000},
-		{Name: "MSG_MORE", Value: 0x8000},
-		{Name: "MSG_WAITFORONE", Value: 0x10000},
-		{Name: "MSG_BATCH", Value: 0x40000},
-		{Name: "MSG_SOCK_DEVMEM", Value: 0x2000000},
-		{Name: "MSG_ZEROCOPY", Value: 0x4000000},
-		{Name: "MSG_FASTOPEN", Value: 0x20000000},
-		{Name: "MSG_CMSG_CLOEXEC", Value: 0x40000000},
+		{Name: "MSG_OOB", Value: 0x1, Bits: 0x1},
+		{Name: "MSG_PEEK", Value: 0x2, Bits: 0x2},
+		{Name: "MSG_DONTROUTE", Value: 0x4, Bits: 0x4},
+		{Name: "MSG_CTRUNC", Value: 0x8, Bits: 0x8},
+		{Name: "MSG_PROBE", Value: 0x10, Bits: 0x10},
+		{Name: "MSG_TRUNC", Value: 0x20, Bits: 0x20},
+		{Name: "MSG_DONTWAIT", Value: 0x40, Bits: 0x40},
+		{Name: "MSG_EOR", Value: 0x80, Bits: 0x80},
+		{Name: "MSG_WAITALL", Value: 0x100, Bits: 0x100},
+		{Name: "MSG_FIN", Value: 0x200, Bits: 0x200},
+		{Name: "MSG_SYN", Value: 0x400, Bits: 0x400},
+		{Name: "MSG_CONFIRM", Value: 0x800, Bits: 0x800},
+		{Name: "MSG_RST", Value: 0x1000, Bits: 0x1000},
+		{Name: "MSG_ERRQUEUE", Value: 0x2000, Bits: 0x2000},
+		{Name: "MSG_NOSIGNAL", Value: 0x4000, Bits: 0x4000},
+		{Name: "MSG_MORE", Value: 0x8000, Bits: 0x8000},
+		{Name: "MSG_WAITFORONE", Value: 0x10000, Bits: 0x10000},
+		{Name: "MSG_BATCH", Value: 0x40000, Bits: 0x40000},
+		{Name: "MSG_SOCK_DEVMEM", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "MSG_ZEROCOPY", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "MSG_FASTOPEN", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "MSG_CMSG_CLOEXEC", Value: 0x40000000, Bits: 0x40000000},
 	},
 }
 
@@ -4046,14 +4201,14 @@ var setMsgctl = Set{
 	Name:   "msgctl",
 	Prefix: "MSG_",
 	Consts: []Const{
-		{Name: "IPC_64", Value: 0x100},
+		{Name: "IPC_64", Value: 0x100, Bits: 0x100},
 		{Name: "IPC_RMID", Mask: 0xff},
-		{Name: "IPC_SET", Value: 0x1, Mask: 0xff},
-		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff},
-		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff},
-		{Name: "MSG_STAT", Value: 0xb, Mask: 0xff},
-		{Name: "MSG_INFO", Value: 0xc, Mask: 0xff},
-		{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xff},
+		{Name: "IPC_SET", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff, Bits: 0x2},
+		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff, Bits: 0x3},
+		{Name: "MSG_STAT", Value: 0xb, Mask: 0xff, Bits: 0xb},
+		{Name: "MSG_INFO", Value: 0xc, Mask: 0xff, Bits: 0xc},
+		{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xff, Bits: 0xd},
 	},
 }
 
@@ -4061,10 +4216,10 @@ var setMsgop = Set{
 	Name:   "msgop",
 	Prefix: "MSG_",
 	Consts: []Const{
-		{Name: "MSG_NOERROR", Value: 0x1000},
-		{Name: "MSG_EXCEPT", Value: 0x2000},
-		{Name: "MSG_COPY", Value: 0x4000},
-		{Name: "IPC_NOWAIT", Value: 0x800},
+		{Name: "MSG_NOERROR", Value: 0x1000, Bits: 0x1000},
+		{Name: "MSG_EXCEPT", Value: 0x2000, Bits: 0x2000},
+		{Name: "MSG_COPY", Value: 0x4000, Bits: 0x4000},
+		{Name: "IPC_NOWAIT", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -4072,9 +4227,9 @@ var setMsync = Set{
 	Name:   "msync",
 	Prefix: "MS_",
 	Consts: []Const{
-		{Name: "MS_ASYNC", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x2}}},
-		{Name: "MS_INVALIDATE", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x4}}},
-		{Name: "MS_SYNC", Value: 0x4, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x2}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1}}},
+		{Name: "MS_SYNC", Value: 0x4, Bits: 0x7, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x2}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1}}},
+		{Name: "MS_ASYNC", Value: 0x1, Bits: 0x3, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x2}}},
+		{Name: "MS_INVALIDATE", Value: 0x2, Bits: 0x6, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x4}}},
 	},
 }
 
@@ -4131,30 +4286,30 @@ var setOpen = Set{
 	Prefix: "O_",
 	Consts: []Const{
 		{Name: "O_RDONLY", Mask: 0x3},
-		{Name: "O_WRONLY", Value: 0x1, Mask: 0x3},
-		{Name: "O_RDWR", Value: 0x2, Mask: 0x3},
-		{Name: "O_ACCMODE", Value: 0x3, Mask: 0x3},
-		{Name: "O_CREAT", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x200}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x100}}},
-		{Name: "O_EXCL", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
-		{Name: "O_NOCTTY", Value: 0x100, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
-		{Name: "O_TRUNC", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
-		{Name: "O_APPEND", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x8}}},
-		{Name: "O_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
-		{Name: "O_SYNC", Value: 0x101000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x404000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x802000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x48000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4010}}},
-		{Name: "O_DSYNC", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
-		{Name: "__O_SYNC", Value: 0x100000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x400000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4000}}},
-		{Name: "FASYNC", Value: 0x2000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1000}}},
-		{Name: "O_DIRECT", Value: 0x4000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
-		{Name: "O_LARGEFILE", Value: 0x8000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K | 1<<Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2000}}},
-		{Name: "O_NOFOLLOW", Value: 0x20000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x8000}}},
-		{Name: "O_NOATIME", Value: 0x40000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x100000}}},
-		{Name: "O_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "O_PATH", Value: 0x200000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x800000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x400000}}},
-		{Name: "O_TMPFILE", Value: 0x410000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1008000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2010000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x801000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x404000}}},
-		{Name: "__O_TMPFILE", Value: 0x400000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800000}}},
-		{Name: "O_DIRECTORY", Value: 0x10000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x4000}}},
-		{Name: "O_EMPTYPATH", Value: 0x4000000},
-		{Name: "OPENAT2_REGULAR", Value: 0x100000000},
+		{Name: "O_WRONLY", Value: 0x1, Mask: 0x3, Bits: 0x1},
+		{Name: "O_RDWR", Value: 0x2, Mask: 0x3, Bits: 0x2},
+		{Name: "O_ACCMODE", Value: 0x3, Mask: 0x3, Bits: 0x3},
+		{Name: "O_CREAT", Value: 0x40, Bits: 0x340, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x200}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x100}}},
+		{Name: "O_EXCL", Value: 0x80, Bits: 0xc80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
+		{Name: "O_NOCTTY", Value: 0x100, Bits: 0x29900, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
+		{Name: "O_TRUNC", Value: 0x200, Bits: 0x600, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
+		{Name: "O_APPEND", Value: 0x400, Bits: 0x408, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x8}}},
+		{Name: "O_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "O_SYNC", Value: 0x101000, Bits: 0xd4f010, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x404000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x802000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x48000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4010}}},
+		{Name: "O_DSYNC", Value: 0x1000, Bits: 0x47010, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
+		{Name: "__O_SYNC", Value: 0x100000, Bits: 0xd0c000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x400000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4000}}},
+		{Name: "FASYNC", Value: 0x2000, Bits: 0x3040, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1000}}},
+		{Name: "O_DIRECT", Value: 0x4000, Bits: 0x1bc000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
+		{Name: "O_LARGEFILE", Value: 0x8000, Bits: 0x7a800, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K | 1<<Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2000}}},
+		{Name: "O_NOFOLLOW", Value: 0x20000, Bits: 0x38080, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x8000}}},
+		{Name: "O_NOATIME", Value: 0x40000, Bits: 0x340000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x100000}}},
+		{Name: "O_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "O_PATH", Value: 0x200000, Bits: 0x1e00000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x800000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x400000}}},
+		{Name: "O_TMPFILE", Value: 0x410000, Bits: 0x3c1d000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1008000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2010000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x801000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x404000}}},
+		{Name: "__O_TMPFILE", Value: 0x400000, Bits: 0x3c00000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800000}}},
+		{Name: "O_DIRECTORY", Value: 0x10000, Bits: 0x1d000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x4000}}},
+		{Name: "O_EMPTYPATH", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "OPENAT2_REGULAR", Value: 0x100000000, Bits: 0x100000000},
 	},
 }
 
@@ -4162,25 +4317,25 @@ var setOpenBits = Set{
 	Name:   "open_bits",
 	Prefix: "O_",
 	Consts: []Const{
-		{Name: "O_CREAT", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x200}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x100}}},
-		{Name: "O_EXCL", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
-		{Name: "O_NOCTTY", Value: 0x100, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
-		{Name: "O_TRUNC", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
-		{Name: "O_APPEND", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x8}}},
-		{Name: "O_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
-		{Name: "O_SYNC", Value: 0x101000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x404000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x802000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x48000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4010}}},
-		{Name: "O_DSYNC", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
-		{Name: "__O_SYNC", Value: 0x100000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x400000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4000}}},
-		{Name: "FASYNC", Value: 0x2000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1000}}},
-		{Name: "O_DIRECT", Value: 0x4000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
-		{Name: "O_LARGEFILE", Value: 0x8000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K | 1<<Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2000}}},
-		{Name: "O_NOFOLLOW", Value: 0x20000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x8000}}},
-		{Name: "O_NOATIME", Value: 0x40000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x100000}}},
-		{Name: "O_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "O_PATH", Value: 0x200000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x800000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x400000}}},
-		{Name: "O_TMPFILE", Value: 0x410000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1008000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2010000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x801000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x404000}}},
-		{Name: "__O_TMPFILE", Value: 0x400000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800000}}},
-		{Name: "O_DIRECTORY", Value: 0x10000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x4000}}},
+		{Name: "O_CREAT", Value: 0x40, Bits: 0x340, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x200}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x100}}},
+		{Name: "O_EXCL", Value: 0x80, Bits: 0xc80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
+		{Name: "O_NOCTTY", Value: 0x100, Bits: 0x29900, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x800}}},
+		{Name: "O_TRUNC", Value: 0x200, Bits: 0x600, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x400}}},
+		{Name: "O_APPEND", Value: 0x400, Bits: 0x408, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x8}}},
+		{Name: "O_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "O_SYNC", Value: 0x101000, Bits: 0xd4f010, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x404000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x802000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x48000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4010}}},
+		{Name: "O_DSYNC", Value: 0x1000, Bits: 0x47010, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
+		{Name: "__O_SYNC", Value: 0x100000, Bits: 0xd0c000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x400000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x4000}}},
+		{Name: "FASYNC", Value: 0x2000, Bits: 0x3040, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1000}}},
+		{Name: "O_DIRECT", Value: 0x4000, Bits: 0x1bc000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x80000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K, Value: 0x10000}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
+		{Name: "O_LARGEFILE", Value: 0x8000, Bits: 0x7a800, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x40000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<M68K | 1<<Alpha, Value: 0x20000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2000}}},
+		{Name: "O_NOFOLLOW", Value: 0x20000, Bits: 0x38080, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x8000}}},
+		{Name: "O_NOATIME", Value: 0x40000, Bits: 0x340000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x100000}}},
+		{Name: "O_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "O_PATH", Value: 0x200000, Bits: 0x1e00000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x800000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x400000}}},
+		{Name: "O_TMPFILE", Value: 0x410000, Bits: 0x3c1d000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1008000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2010000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x801000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x404000}}},
+		{Name: "__O_TMPFILE", Value: 0x400000, Bits: 0x3c00000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1000000}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x2000000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x800000}}},
+		{Name: "O_DIRECTORY", Value: 0x10000, Bits: 0x1d000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x1000}, {ABIs: 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<M68K, Value: 0x4000}}},
 	},
 }
 
@@ -4188,13 +4343,13 @@ var setOpenTree = Set{
 	Name:   "open_tree",
 	Prefix: "OPEN_TREE_",
 	Consts: []Const{
-		{Name: "OPEN_TREE_CLONE", Value: 0x1},
-		{Name: "OPEN_TREE_NAMESPACE", Value: 0x2},
-		{Name: "OPEN_TREE_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100},
-		{Name: "AT_NO_AUTOMOUNT", Value: 0x800},
-		{Name: "AT_EMPTY_PATH", Value: 0x1000},
-		{Name: "AT_RECURSIVE", Value: 0x8000},
+		{Name: "OPEN_TREE_CLONE", Value: 0x1, Bits: 0x1},
+		{Name: "OPEN_TREE_NAMESPACE", Value: 0x2, Bits: 0x2},
+		{Name: "OPEN_TREE_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Bits: 0x100},
+		{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Bits: 0x800},
+		{Name: "AT_EMPTY_PATH", Value: 0x1000, Bits: 0x1000},
+		{Name: "AT_RECURSIVE", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -4242,47 +4397,47 @@ var setPacketMr = Set{
 var setPerfAttrBits = Set{
 	Name: "perf_attr_bits",
 	Consts: []Const{
-		{Name: "attr_disabled", Value: 0x1},
-		{Name: "attr_inherit", Value: 0x2},
-		{Name: "attr_pinned", Value: 0x4},
-		{Name: "attr_exclusive", Value: 0x8},
-		{Name: "attr_exclude_user", Value: 0x10},
-		{Name: "attr_exclude_kernel", Value: 0x20},
-		{Name: "attr_exclude_hv", Value: 0x40},
-		{Name: "attr_exclude_idle", Value: 0x80},
-		{Name: "attr_mmap", Value: 0x100},
-		{Name: "attr_comm", Value: 0x200},
-		{Name: "attr_freq", Value: 0x400},
-		{Name: "attr_inherit_stat", Value: 0x800},
-		{Name: "attr_enable_on_exec", Value: 0x1000},
-		{Name: "attr_task", Value: 0x2000},
-		{Name: "attr_watermark", Value: 0x4000},
-		{Name: "attr_precise_ip_3", Value: 0x18000, Mask: 0x18000},
-		{Name: "attr_precise_ip_2", Value: 0x10000, Mask: 0x18000},
-		{Name: "attr_precise_ip_1", Value: 0x8000, Mask: 0x18000},
-		{Name: "attr_mmap_data", Value: 0x20000},
-		{Name: "attr_sample_id_all", Value: 0x40000},
-		{Name: "attr_exclude_host", Value: 0x80000},
-		{Name: "attr_exclude_guest", Value: 0x100000},
-		{Name: "attr_exclude_callchain_kernel", Value: 0x200000},
-		{Name: "attr_exclude_callchain_user", Value: 0x400000},
-		{Name: "attr_mmap2", Value: 0x800000},
-		{Name: "attr_comm_exec", Value: 0x1000000},
-		{Name: "attr_use_clockid", Value: 0x2000000},
-		{Name: "attr_context_switch", Value: 0x4000000},
-		{Name: "attr_write_backward", Value: 0x8000000},
-		{Name: "attr_namespaces", Value: 0x10000000},
-		{Name: "attr_ksymbol", Value: 0x20000000},
-		{Name: "attr_bpf_event", Value: 0x40000000},
-		{Name: "attr_aux_output", Value: 0x80000000},
-		{Name: "attr_cgroup", Value: 0x100000000},
-		{Name: "attr_text_poke", Value: 0x200000000},
-		{Name: "attr_build_id", Value: 0x400000000},
-		{Name: "attr_inherit_thread", Value: 0x800000000},
-		{Name: "attr_remove_on_exec", Value: 0x1000000000},
-		{Name: "attr_sigtrap", Value: 0x2000000000},
-		{Name: "attr_defer_callchain", Value: 0x4000000000},
-		{Name: "attr_defer_output", Value: 0x8000000000},
+		{Name: "attr_disabled", Value: 0x1, Bits: 0x1},
+		{Name: "attr_inherit", Value: 0x2, Bits: 0x2},
+		{Name: "attr_pinned", Value: 0x4, Bits: 0x4},
+		{Name: "attr_exclusive", Value: 0x8, Bits: 0x8},
+		{Name: "attr_exclude_user", Value: 0x10, Bits: 0x10},
+		{Name: "attr_exclude_kernel", Value: 0x20, Bits: 0x20},
+		{Name: "attr_exclude_hv", Value: 0x40, Bits: 0x40},
+		{Name: "attr_exclude_idle", Value: 0x80, Bits: 0x80},
+		{Name: "attr_mmap", Value: 0x100, Bits: 0x100},
+		{Name: "attr_comm", Value: 0x200, Bits: 0x200},
+		{Name: "attr_freq", Value: 0x400, Bits: 0x400},
+		{Name: "attr_inherit_stat", Value: 0x800, Bits: 0x800},
+		{Name: "attr_enable_on_exec", Value: 0x1000, Bits: 0x1000},
+		{Name: "attr_task", Value: 0x2000, Bits: 0x2000},
+		{Name: "attr_watermark", Value: 0x4000, Bits: 0x4000},
+		{Name: "attr_precise_ip_3", Value: 0x18000, Mask: 0x18000, Bits: 0x18000},
+		{Name: "attr_precise_ip_2", Value: 0x10000, Mask: 0x18000, Bits: 0x10000},
+		{Name: "attr_precise_ip_1", Value: 0x8000, Mask: 0x18000, Bits: 0x8000},
+		{Name: "attr_mmap_data", Value: 0x20000, Bits: 0x20000},
+		{Name: "attr_sample_id_all", Value: 0x40000, Bits: 0x40000},
+		{Name: "attr_exclude_host", Value: 0x80000, Bits: 0x80000},
+		{Name: "attr_exclude_guest", Value: 0x100000, Bits: 0x100000},
+		{Name: "attr_exclude_callchain_kernel", Value: 0x200000, Bits: 0x200000},
+		{Name: "attr_exclude_callchain_user", Value: 0x400000, Bits: 0x400000},
+		{Name: "attr_mmap2", Value: 0x800000, Bits: 0x800000},
+		{Name: "attr_comm_exec", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "attr_use_clockid", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "attr_context_switch", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "attr_write_backward", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "attr_namespaces", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "attr_ksymbol", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "attr_bpf_event", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "attr_aux_output", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "attr_cgroup", Value: 0x100000000, Bits: 0x100000000},
+		{Name: "attr_text_poke", Value: 0x200000000, Bits: 0x200000000},
+		{Name: "attr_build_id", Value: 0x400000000, Bits: 0x400000000},
+		{Name: "attr_inherit_thread", Value: 0x800000000, Bits: 0x800000000},
+		{Name: "attr_remove_on_exec", Value: 0x1000000000, Bits: 0x1000000000},
+		{Name: "attr_sigtrap", Value: 0x2000000000, Bits: 0x2000000000},
+		{Name: "attr_defer_callchain", Value: 0x4000000000, Bits: 0x4000000000},
+		{Name: "attr_defer_output", Value: 0x8000000000, Bits: 0x8000000000},
 	},
 }
 
@@ -4291,10 +4446,10 @@ var setPerfBp = Set{
 	Prefix: "HW_BREAKPOINT_",
 	Zero:   "HW_BREAKPOINT_EMPTY",
 	Consts: []Const{
-		{Name: "HW_BREAKPOINT_RW", Value: 0x3},
-		{Name: "HW_BREAKPOINT_R", Value: 0x1},
-		{Name: "HW_BREAKPOINT_W", Value: 0x2},
-		{Name: "HW_BREAKPOINT_X", Value: 0x4},
+		{Name: "HW_BREAKPOINT_RW", Value: 0x3, Bits: 0x3},
+		{Name: "HW_BREAKPOINT_R", Value: 0x1, Bits: 0x1},
+		{Name: "HW_BREAKPOINT_W", Value: 0x2, Bits: 0x2},
+		{Name: "HW_BREAKPOINT_X", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -4302,27 +4457,27 @@ var setPerfBranchSample = Set{
 	Name:   "perf_branch_sample",
 	Prefix: "PERF_SAMPLE_BRANCH_",
 	Consts: []Const{
-		{Name: "PERF_SAMPLE_BRANCH_STACK", Value: 0x800},
-		{Name: "PERF_SAMPLE_BRANCH_USER", Value: 0x1},
-		{Name: "PERF_SAMPLE_BRANCH_KERNEL", Value: 0x2},
-		{Name: "PERF_SAMPLE_BRANCH_HV", Value: 0x4},
-		{Name: "PERF_SAMPLE_BRANCH_ANY", Value: 0x8},
-		{Name: "PERF_SAMPLE_BRANCH_ANY_CALL", Value: 0x10},
-		{Name: "PERF_SAMPLE_BRANCH_ANY_RETURN", Value: 0x20},
-		{Name: "PERF_SAMPLE_BRANCH_IND_CALL", Value: 0x40},
-		{Name: "PERF_SAMPLE_BRANCH_ABORT_TX", Value: 0x80},
-		{Name: "PERF_SAMPLE_BRANCH_IN_TX", Value: 0x100},
-		{Name: "PERF_SAMPLE_BRANCH_NO_TX", Value: 0x200},
-		{Name: "PERF_SAMPLE_BRANCH_COND", Value: 0x400},
-		{Name: "PERF_SAMPLE_BRANCH_CALL_STACK", Value: 0x800},
-		{Name: "PERF_SAMPLE_BRANCH_IND_JUMP", Value: 0x1000},
-		{Name: "PERF_SAMPLE_BRANCH_CALL", Value: 0x2000},
-		{Name: "PERF_SAMPLE_BRANCH_NO_FLAGS", Value: 0x4000},
-		{Name: "PERF_SAMPLE_BRANCH_NO_CYCLES", Value: 0x8000},
-		{Name: "PERF_SAMPLE_BRANCH_TYPE_SAVE", Value: 0x10000},
-		{Name: "PERF_SAMPLE_BRANCH_HW_INDEX", Value: 0x20000},
-		{Name: "PERF_SAMPLE_BRANCH_PRIV_SAVE", Value: 0x40000},
-		{Name: "PERF_SAMPLE_BRANCH_COUNTERS", Value: 0x80000},
+		{Name: "PERF_SAMPLE_BRANCH_STACK", Value: 0x800, Bits: 0x800},
+		{Name: "PERF_SAMPLE_BRANCH_USER", Value: 0x1, Bits: 0x1},
+		{Name: "PERF_SAMPLE_BRANCH_KERNEL", Value: 0x2, Bits: 0x2},
+		{Name: "PERF_SAMPLE_BRANCH_HV", Value: 0x4, Bits: 0x4},
+		{Name: "PERF_SAMPLE_BRANCH_ANY", Value: 0x8, Bits: 0x8},
+		{Name: "PERF_SAMPLE_BRANCH_ANY_CALL", Value: 0x10, Bits: 0x10},
+		{Name: "PERF_SAMPLE_BRANCH_ANY_RETURN", Value: 0x20, Bits: 0x20},
+		{Name: "PERF_SAMPLE_BRANCH_IND_CALL", Value: 0x40, Bits: 0x40},
+		{Name: "PERF_SAMPLE_BRANCH_ABORT_TX", Value: 0x80, Bits: 0x80},
+		{Name: "PERF_SAMPLE_BRANCH_IN_TX", Value: 0x100, Bits: 0x100},
+		{Name: "PERF_SAMPLE_BRANCH_NO_TX", Value: 0x200, Bits: 0x200},
+		{Name: "PERF_SAMPLE_BRANCH_COND", Value: 0x400, Bits: 0x400},
+		{Name: "PERF_SAMPLE_BRANCH_CALL_STACK", Value: 0x800, Bits: 0x800},
+		{Name: "PERF_SAMPLE_BRANCH_IND_JUMP", Value: 0x1000, Bits: 0x1000},
+		{Name: "PERF_SAMPLE_BRANCH_CALL", Value: 0x2000, Bits: 0x2000},
+		{Name: "PERF_SAMPLE_BRANCH_NO_FLAGS", Value: 0x4000, Bits: 0x4000},
+		{Name: "PERF_SAMPLE_BRANCH_NO_CYCLES", Value: 0x8000, Bits: 0x8000},
+		{Name: "PERF_SAMPLE_BRANCH_TYPE_SAVE", Value: 0x10000, Bits: 0x10000},
+		{Name: "PERF_SAMPLE_BRANCH_HW_INDEX", Value: 0x20000, Bits: 0x20000},
+		{Name: "PERF_SAMPLE_BRANCH_PRIV_SAVE", Value: 0x40000, Bits: 0x40000},
+		{Name: "PERF_SAMPLE_BRANCH_COUNTERS", Value: 0x80000, Bits: 0x80000},
 	},
 }
 
@@ -4330,10 +4485,10 @@ var setPerfFlags = Set{
 	Name:   "perf_flags",
 	Prefix: "PERF_FLAG_",
 	Consts: []Const{
-		{Name: "PERF_FLAG_FD_NO_GROUP", Value: 0x1},
-		{Name: "PERF_FLAG_FD_OUTPUT", Value: 0x2},
-		{Name: "PERF_FLAG_PID_CGROUP", Value: 0x4},
-		{Name: "PERF_FLAG_FD_CLOEXEC", Value: 0x8},
+		{Name: "PERF_FLAG_FD_NO_GROUP", Value: 0x1, Bits: 0x1},
+		{Name: "PERF_FLAG_FD_OUTPUT", Value: 0x2, Bits: 0x2},
+		{Name: "PERF_FLAG_PID_CGROUP", Value: 0x4, Bits: 0x4},
+		{Name: "PERF_FLAG_FD_CLOEXEC", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -4341,11 +4496,11 @@ var setPerfReadFormat = Set{
 	Name:   "perf_read_format",
 	Prefix: "PERF_FORMAT_",
 	Consts: []Const{
-		{Name: "PERF_FORMAT_TOTAL_TIME_ENABLED", Value: 0x1},
-		{Name: "PERF_FORMAT_TOTAL_TIME_RUNNING", Value: 0x2},
-		{Name: "PERF_FORMAT_ID", Value: 0x4},
-		{Name: "PERF_FORMAT_GROUP", Value: 0x8},
-		{Name: "PERF_FORMAT_LOST", Value: 0x10},
+		{Name: "PERF_FORMAT_TOTAL_TIME_ENABLED", Value: 0x1, Bits: 0x1},
+		{Name: "PERF_FORMAT_TOTAL_TIME_RUNNING", Value: 0x2, Bits: 0x2},
+		{Name: "PERF_FORMAT_ID", Value: 0x4, Bits: 0x4},
+		{Name: "PERF_FORMAT_GROUP", Value: 0x8, Bits: 0x8},
+		{Name: "PERF_FORMAT_LOST", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -4353,30 +4508,30 @@ var setPerfSample = Set{
 	Name:   "perf_sample",
 	Prefix: "PERF_SAMPLE_",
 	Consts: []Const{
-		{Name: "PERF_SAMPLE_IP", Value: 0x1},
-		{Name: "PERF_SAMPLE_TID", Value: 0x2},
-		{Name: "PERF_SAMPLE_TIME", Value: 0x4},
-		{Name: "PERF_SAMPLE_ADDR", Value: 0x8},
-		{Name: "PERF_SAMPLE_READ", Value: 0x10},
-		{Name: "PERF_SAMPLE_CALLCHAIN", Value: 0x20},
-		{Name: "PERF_SAMPLE_ID", Value: 0x40},
-		{Name: "PERF_SAMPLE_CPU", Value: 0x80},
-		{Name: "PERF_SAMPLE_PERIOD", Value: 0x100},
-		{Name: "PERF_SAMPLE_STREAM_ID", Value: 0x200},
-		{Name: "PERF_SAMPLE_RAW", Value: 0x400},
-		{Name: "PERF_SAMPLE_REGS_USER", Value: 0x1000},
-		{Name: "PERF_SAMPLE_STACK_USER", Value: 0x2000},
-		{Name: "PERF_SAMPLE_WEIGHT", Value: 0x4000},
-		{Name: "PERF_SAMPLE_DATA_SRC", Value: 0x8000},
-		{Name: "PERF_SAMPLE_IDENTIFIER", Value: 0x10000},
-		{Name: "PERF_SAMPLE_TRANSACTION", Value: 0x20000},
-		{Name: "PERF_SAMPLE_REGS_INTR", Value: 0x40000},
-		{Name: "PERF_SAMPLE_PHYS_ADDR", Value: 0x80000},
-		{Name: "PERF_SAMPLE_AUX", Value: 0x100000},
-		{Name: "PERF_SAMPLE_CGROUP", Value: 0x200000},
-		{Name: "PERF_SAMPLE_DATA_PAGE_SIZE", Value: 0x400000},
-		{Name: "PERF_SAMPLE_CODE_PAGE_SIZE", Value: 0x800000},
-		{Name: "PERF_SAMPLE_WEIGHT_STRUCT", Value: 0x1000000},
+		{Name: "PERF_SAMPLE_IP", Value: 0x1, Bits: 0x1},
+		{Name: "PERF_SAMPLE_TID", Value: 0x2, Bits: 0x2},
+		{Name: "PERF_SAMPLE_TIME", Value: 0x4, Bits: 0x4},
+		{Name: "PERF_SAMPLE_ADDR", Value: 0x8, Bits: 0x8},
+		{Name: "PERF_SAMPLE_READ", Value: 0x10, Bits: 0x10},
+		{Name: "PERF_SAMPLE_CALLCHAIN", Value: 0x20, Bits: 0x20},
+		{Name: "PERF_SAMPLE_ID", Value: 0x40, Bits: 0x40},
+		{Name: "PERF_SAMPLE_CPU", Value: 0x80, Bits: 0x80},
+		{Name: "PERF_SAMPLE_PERIOD", Value: 0x100, Bits: 0x100},
+		{Name: "PERF_SAMPLE_STREAM_ID", Value: 0x200, Bits: 0x200},
+		{Name: "PERF_SAMPLE_RAW", Value: 0x400, Bits: 0x400},
+		{Name: "PERF_SAMPLE_REGS_USER", Value: 0x1000, Bits: 0x1000},
+		{Name: "PERF_SAMPLE_STACK_USER", Value: 0x2000, Bits: 0x2000},
+		{Name: "PERF_SAMPLE_WEIGHT", Value: 0x4000, Bits: 0x4000},
+		{Name: "PERF_SAMPLE_DATA_SRC", Value: 0x8000, Bits: 0x8000},
+		{Name: "PERF_SAMPLE_IDENTIFIER", Value: 0x10000, Bits: 0x10000},
+		{Name: "PERF_SAMPLE_TRANSACTION", Value: 0x20000, Bits: 0x20000},
+		{Name: "PERF_SAMPLE_REGS_INTR", Value: 0x40000, Bits: 0x40000},
+		{Name: "PERF_SAMPLE_PHYS_ADDR", Value: 0x80000, Bits: 0x80000},
+		{Name: "PERF_SAMPLE_AUX", Value: 0x100000, Bits: 0x100000},
+		{Name: "PERF_SAMPLE_CGROUP", Value: 0x200000, Bits: 0x200000},
+		{Name: "PERF_SAMPLE_DATA_PAGE_SIZE", Value: 0x400000, Bits: 0x400000},
+		{Name: "PERF_SAMPLE_CODE_PAGE_SIZE", Value: 0x800000, Bits: 0x800000},
+		{Name: "PERF_SAMPLE_WEIGHT_STRUCT", Value: 0x1000000, Bits: 0x1000000},
 	},
 }
 
@@ -4398,22 +4553,22 @@ var setPersonality = Set{
 	Prefix: "PER_",
 	Consts: []Const{
 		{Name: "PER_LINUX", Mask: 0xff},
-		{Name: "PER_LINUX32", Value: 0x8, Mask: 0xff},
-		{Name: "PER_BSD", Value: 0x6, Mask: 0xff},
-		{Name: "PER_RISCOS", Value: 0xc, Mask: 0xff},
-		{Name: "PER_OSF4", Value: 0xf, Mask: 0xff},
-		{Name: "PER_HPUX", Value: 0x10, Mask: 0xff},
-		{Name: "UNAME26", Value: 0x20000},
-		{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000},
-		{Name: "FDPIC_FUNCPTRS", Value: 0x80000},
-		{Name: "MMAP_PAGE_ZERO", Value: 0x100000},
-		{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000},
-		{Name: "READ_IMPLIES_EXEC", Value: 0x400000},
-		{Name: "ADDR_LIMIT_32BIT", Value: 0x800000},
-		{Name: "SHORT_INODE", Value: 0x1000000},
-		{Name: "WHOLE_SECONDS", Value: 0x2000000},
-		{Name: "STICKY_TIMEOUTS", Value: 0x4000000},
-		{Name: "ADDR_LIMIT_3GB", Value: 0x8000000},
+		{Name: "PER_LINUX32", Value: 0x8, Mask: 0xff, Bits: 0x8},
+		{Name: "PER_BSD", Value: 0x6, Mask: 0xff, Bits: 0x6},
+		{Name: "PER_RISCOS", Value: 0xc, Mask: 0xff, Bits: 0xc},
+		{Name: "PER_OSF4", Value: 0xf, Mask: 0xff, Bits: 0xf},
+		{Name: "PER_HPUX", Value: 0x10, Mask: 0xff, Bits: 0x10},
+		{Name: "UNAME26", Value: 0x20000, Bits: 0x20000},
+		{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000, Bits: 0x40000},
+		{Name: "FDPIC_FUNCPTRS", Value: 0x80000, Bits: 0x80000},
+		{Name: "MMAP_PAGE_ZERO", Value: 0x100000, Bits: 0x100000},
+		{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000, Bits: 0x200000},
+		{Name: "READ_IMPLIES_EXEC", Value: 0x400000, Bits: 0x400000},
+		{Name: "ADDR_LIMIT_32BIT", Value: 0x800000, Bits: 0x800000},
+		{Name: "SHORT_INODE", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "WHOLE_SECONDS", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "STICKY_TIMEOUTS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "ADDR_LIMIT_3GB", Value: 0x8000000, Bits: 0x8000000},
 	},
 }
 
@@ -4421,14 +4576,14 @@ var setPidfdInfo = Set{
 	Name:   "pidfd_info",
 	Prefix: "PIDFD_INFO_",
 	Consts: []Const{
-		{Name: "PIDFD_INFO_PID", Value: 0x1},
-		{Name: "PIDFD_INFO_CREDS", Value: 0x2},
-		{Name: "PIDFD_INFO_CGROUPID", Value: 0x4},
-		{Name: "PIDFD_INFO_EXIT", Value: 0x8},
-		{Name: "PIDFD_INFO_COREDUMP", Value: 0x10},
-		{Name: "PIDFD_INFO_SUPPORTED_MASK", Value: 0x20},
-		{Name: "PIDFD_INFO_COREDUMP_SIGNAL", Value: 0x40},
-		{Name: "PIDFD_INFO_COREDUMP_CODE", Value: 0x80},
+		{Name: "PIDFD_INFO_PID", Value: 0x1, Bits: 0x1},
+		{Name: "PIDFD_INFO_CREDS", Value: 0x2, Bits: 0x2},
+		{Name: "PIDFD_INFO_CGROUPID", Value: 0x4, Bits: 0x4},
+		{Name: "PIDFD_INFO_EXIT", Value: 0x8, Bits: 0x8},
+		{Name: "PIDFD_INFO_COREDUMP", Value: 0x10, Bits: 0x10},
+		{Name: "PIDFD_INFO_SUPPORTED_MASK", Value: 0x20, Bits: 0x20},
+		{Name: "PIDFD_INFO_COREDUMP_SIGNAL", Value: 0x40, Bits: 0x40},
+		{Name: "PIDFD_INFO_COREDUMP_CODE", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -4436,8 +4591,8 @@ var setPidfdOpen = Set{
 	Name:   "pidfd_open",
 	Prefix: "PIDFD_",
 	Consts: []Const{
-		{Name: "PIDFD_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
-		{Name: "PIDFD_THREAD", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
+		{Name: "PIDFD_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "PIDFD_THREAD", Value: 0x80, Bits: 0xc80, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x800}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<PARISC64 | 1<<PARISC, Value: 0x400}}},
 	},
 }
 
@@ -4445,9 +4600,9 @@ var setPidfdSignal = Set{
 	Name:   "pidfd_signal",
 	Prefix: "PIDFD_SIGNAL_",
 	Consts: []Const{
-		{Name: "PIDFD_SIGNAL_THREAD", Value: 0x1},
-		{Name: "PIDFD_SIGNAL_THREAD_GROUP", Value: 0x2},
-		{Name: "PIDFD_SIGNAL_PROCESS_GROUP", Value: 0x4},
+		{Name: "PIDFD_SIGNAL_THREAD", Value: 0x1, Bits: 0x1},
+		{Name: "PIDFD_SIGNAL_THREAD_GROUP", Value: 0x2, Bits: 0x2},
+		{Name: "PIDFD_SIGNAL_PROCESS_GROUP", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -4455,10 +4610,25 @@ var setPkeyAccess = Set{
 	Name:   "pkey_access",
 	Prefix: "PKEY_",
 	Consts: []Const{
-		{Name: "PKEY_DISABLE_ACCESS", Value: 0x1},
-		{Name: "PKEY_DISABLE_WRITE", Value: 0x2},
-		{Name: "PKEY_DISABLE_EXECUTE", Value: 0x4, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "PKEY_DISABLE_READ", Value: 0x8, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "PKEY_DISABLE_ACCESS", Value: 0x1, Bits: 0x1},
+		{Name: "PKEY_DISABLE_WRITE", Value: 0x2, Bits: 0x2},
+		{Name: "PKEY_DISABLE_EXECUTE", Value: 0x4, Bits: 0x4, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "PKEY_DISABLE_READ", Value: 0x8, Bits: 0x8, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+	},
+}
+
+var setPkttype = Set{
+	Name:   "pkttype",
+	Prefix: "PACKET_",
+	Consts: []Const{
+		{Name: "PACKET_HOST"},
+		{Name: "PACKET_BROADCAST", Value: 0x1},
+		{Name: "PACKET_MULTICAST", Value: 0x2},
+		{Name: "PACKET_OTHERHOST", Value: 0x3},
+		{Name: "PACKET_OUTGOING", Value: 0x4},
+		{Name: "PACKET_LOOPBACK", Value: 0x5},
+		{Name: "PACKET_USER", Value: 0x6},
+		{Name: "PACKET_KERNEL", Value: 0x7},
 	},
 }
 
@@ -4466,19 +4636,19 @@ var setPoll = Set{
 	Name:   "poll",
 	Prefix: "POLL",
 	Consts: []Const{
-		{Name: "POLLIN", Value: 0x1},
-		{Name: "POLLPRI", Value: 0x2},
-		{Name: "POLLOUT", Value: 0x4},
-		{Name: "POLLRDNORM", Value: 0x40},
-		{Name: "POLLWRNORM", Value: 0x100, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<M68K, Value: 0x4}}},
-		{Name: "POLLRDBAND", Value: 0x80},
-		{Name: "POLLWRBAND", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<M68K, Value: 0x100}}},
-		{Name: "POLLERR", Value: 0x8},
-		{Name: "POLLHUP", Value: 0x10},
-		{Name: "POLLNVAL", Value: 0x20},
-		{Name: "POLLMSG", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}}},
-		{Name: "POLLREMOVE", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400}}},
-		{Name: "POLLRDHUP", Value: 0x2000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800}}},
+		{Name: "POLLIN", Value: 0x1, Bits: 0x1},
+		{Name: "POLLPRI", Value: 0x2, Bits: 0x2},
+		{Name: "POLLOUT", Value: 0x4, Bits: 0x4},
+		{Name: "POLLRDNORM", Value: 0x40, Bits: 0x40},
+		{Name: "POLLWRNORM", Value: 0x100, Bits: 0x104, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<M68K, Value: 0x4}}},
+		{Name: "POLLRDBAND", Value: 0x80, Bits: 0x80},
+		{Name: "POLLWRBAND", Value: 0x200, Bits: 0x300, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<M68K, Value: 0x100}}},
+		{Name: "POLLERR", Value: 0x8, Bits: 0x8},
+		{Name: "POLLHUP", Value: 0x10, Bits: 0x10},
+		{Name: "POLLNVAL", Value: 0x20, Bits: 0x20},
+		{Name: "POLLMSG", Value: 0x400, Bits: 0x600, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}}},
+		{Name: "POLLREMOVE", Value: 0x1000, Bits: 0x1400, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400}}},
+		{Name: "POLLRDHUP", Value: 0x2000, Bits: 0x2800, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x800}}},
 	},
 }
 
@@ -4592,9 +4762,9 @@ var setPrctlCfiCtrl = Set{
 	Name:   "prctl_cfi_ctrl",
 	Prefix: "PR_CFI_",
 	Consts: []Const{
-		{Name: "PR_CFI_ENABLE", Value: 0x1},
-		{Name: "PR_CFI_DISABLE", Value: 0x2},
-		{Name: "PR_CFI_LOCK", Value: 0x4},
+		{Name: "PR_CFI_ENABLE", Value: 0x1, Bits: 0x1},
+		{Name: "PR_CFI_DISABLE", Value: 0x2, Bits: 0x2},
+		{Name: "PR_CFI_LOCK", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -4623,11 +4793,11 @@ var setPrctlDexcrCtrl = Set{
 	Name:   "prctl_dexcr_ctrl",
 	Prefix: "PR_PPC_DEXCR_CTRL_",
 	Consts: []Const{
-		{Name: "PR_PPC_DEXCR_CTRL_EDITABLE", Value: 0x1},
-		{Name: "PR_PPC_DEXCR_CTRL_SET", Value: 0x2},
-		{Name: "PR_PPC_DEXCR_CTRL_CLEAR", Value: 0x4},
-		{Name: "PR_PPC_DEXCR_CTRL_SET_ONEXEC", Value: 0x8},
-		{Name: "PR_PPC_DEXCR_CTRL_CLEAR_ONEXEC", Value: 0x10},
+		{Name: "PR_PPC_DEXCR_CTRL_EDITABLE", Value: 0x1, Bits: 0x1},
+		{Name: "PR_PPC_DEXCR_CTRL_SET", Value: 0x2, Bits: 0x2},
+		{Name: "PR_PPC_DEXCR_CTRL_CLEAR", Value: 0x4, Bits: 0x4},
+		{Name: "PR_PPC_DEXCR_CTRL_SET_ONEXEC", Value: 0x8, Bits: 0x8},
+		{Name: "PR_PPC_DEXCR_CTRL_CLEAR_ONEXEC", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -4665,8 +4835,8 @@ var setPrctlFpMode = Set{
 	Name:   "prctl_fp_mode",
 	Prefix: "PR_FP_MODE_",
 	Consts: []Const{
-		{Name: "PR_FP_MODE_FR", Value: 0x1},
-		{Name: "PR_FP_MODE_FRE", Value: 0x2},
+		{Name: "PR_FP_MODE_FR", Value: 0x1, Bits: 0x1},
+		{Name: "PR_FP_MODE_FRE", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -4684,15 +4854,15 @@ var setPrctlFpexc = Set{
 	Prefix: "PR_FP_EXC_",
 	Zero:   "PR_FP_EXC_DISABLED",
 	Consts: []Const{
-		{Name: "PR_FP_EXC_PRECISE", Value: 0x3, Mask: 0x3},
-		{Name: "PR_FP_EXC_NONRECOV", Value: 0x1, Mask: 0x3},
-		{Name: "PR_FP_EXC_ASYNC", Value: 0x2, Mask: 0x3},
-		{Name: "PR_FP_EXC_SW_ENABLE", Value: 0x80},
-		{Name: "PR_FP_EXC_DIV", Value: 0x10000},
-		{Name: "PR_FP_EXC_OVF", Value: 0x20000},
-		{Name: "PR_FP_EXC_UND", Value: 0x40000},
-		{Name: "PR_FP_EXC_RES", Value: 0x80000},
-		{Name: "PR_FP_EXC_INV", Value: 0x100000},
+		{Name: "PR_FP_EXC_PRECISE", Value: 0x3, Mask: 0x3, Bits: 0x3},
+		{Name: "PR_FP_EXC_NONRECOV", Value: 0x1, Mask: 0x3, Bits: 0x1},
+		{Name: "PR_FP_EXC_ASYNC", Value: 0x2, Mask: 0x3, Bits: 0x2},
+		{Name: "PR_FP_EXC_SW_ENABLE", Value: 0x80, Bits: 0x80},
+		{Name: "PR_FP_EXC_DIV", Value: 0x10000, Bits: 0x10000},
+		{Name: "PR_FP_EXC_OVF", Value: 0x20000, Bits: 0x20000},
+		{Name: "PR_FP_EXC_UND", Value: 0x40000, Bits: 0x40000},
+		{Name: "PR_FP_EXC_RES", Value: 0x80000, Bits: 0x80000},
+		{Name: "PR_FP_EXC_INV", Value: 0x100000, Bits: 0x100000},
 	},
 }
 
@@ -4728,8 +4898,8 @@ var setPrctlMdwe = Set{
 	Name:   "prctl_mdwe",
 	Prefix: "PR_MDWE_",
 	Consts: []Const{
-		{Name: "PR_MDWE_REFUSE_EXEC_GAIN", Value: 0x1},
-		{Name: "PR_MDWE_NO_INHERIT", Value: 0x2},
+		{Name: "PR_MDWE_REFUSE_EXEC_GAIN", Value: 0x1, Bits: 0x1},
+		{Name: "PR_MDWE_NO_INHERIT", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -4759,11 +4929,11 @@ var setPrctlPacKeys = Set{
 	Name:   "prctl_pac_keys",
 	Prefix: "PR_PAC_",
 	Consts: []Const{
-		{Name: "PR_PAC_APIAKEY", Value: 0x1},
-		{Name: "PR_PAC_APIBKEY", Value: 0x2},
-		{Name: "PR_PAC_APDAKEY", Value: 0x4},
-		{Name: "PR_PAC_APDBKEY", Value: 0x8},
-		{Name: "PR_PAC_APGAKEY", Value: 0x10},
+		{Name: "PR_PAC_APIAKEY", Value: 0x1, Bits: 0x1},
+		{Name: "PR_PAC_APIBKEY", Value: 0x2, Bits: 0x2},
+		{Name: "PR_PAC_APDAKEY", Value: 0x4, Bits: 0x4},
+		{Name: "PR_PAC_APDBKEY", Value: 0x8, Bits: 0x8},
+		{Name: "PR_PAC_APGAKEY", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -4797,9 +4967,9 @@ var setPrctlRiscvV = Set{
 	Prefix: "PR_RISCV_V_VSTATE_CTRL_",
 	Zero:   "PR_RISCV_V_VSTATE_CTRL_DEFAULT",
 	Consts: []Const{
-		{Name: "PR_RISCV_V_VSTATE_CTRL_OFF", Value: 0x1, Mask: 0x3},
-		{Name: "PR_RISCV_V_VSTATE_CTRL_ON", Value: 0x2, Mask: 0x3},
-		{Name: "PR_RISCV_V_VSTATE_CTRL_INHERIT", Value: 0x10},
+		{Name: "PR_RISCV_V_VSTATE_CTRL_OFF", Value: 0x1, Mask: 0x3, Bits: 0x1},
+		{Name: "PR_RISCV_V_VSTATE_CTRL_ON", Value: 0x2, Mask: 0x3, Bits: 0x2},
+		{Name: "PR_RISCV_V_VSTATE_CTRL_INHERIT", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -4816,7 +4986,7 @@ var setPrctlRseqSliceExt = Set{
 	Name:   "prctl_rseq_slice_ext",
 	Prefix: "PR_RSEQ_SLICE_EXT_",
 	Consts: []Const{
-		{Name: "PR_RSEQ_SLICE_EXT_ENABLE", Value: 0x1},
+		{Name: "PR_RSEQ_SLICE_EXT_ENABLE", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -4835,9 +5005,9 @@ var setPrctlShadowStack = Set{
 	Name:   "prctl_shadow_stack",
 	Prefix: "PR_SHADOW_STACK_",
 	Consts: []Const{
-		{Name: "PR_SHADOW_STACK_ENABLE", Value: 0x1},
-		{Name: "PR_SHADOW_STACK_WRITE", Value: 0x2},
-		{Name: "PR_SHADOW_STACK_PUSH", Value: 0x4},
+		{Name: "PR_SHADOW_STACK_ENABLE", Value: 0x1, Bits: 0x1},
+		{Name: "PR_SHADOW_STACK_WRITE", Value: 0x2, Bits: 0x2},
+		{Name: "PR_SHADOW_STACK_PUSH", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -4845,8 +5015,8 @@ var setPrctlSmeVl = Set{
 	Name:   "prctl_sme_vl",
 	Prefix: "PR_SME_",
 	Consts: []Const{
-		{Name: "PR_SME_SET_VL_ONEXEC", Value: 0x40000},
-		{Name: "PR_SME_VL_INHERIT", Value: 0x20000},
+		{Name: "PR_SME_SET_VL_ONEXEC", Value: 0x40000, Bits: 0x40000},
+		{Name: "PR_SME_VL_INHERIT", Value: 0x20000, Bits: 0x20000},
 	},
 }
 
@@ -4865,11 +5035,11 @@ var setPrctlSpecVal = Set{
 	Prefix: "PR_SPEC_",
 	Zero:   "PR_SPEC_NOT_AFFECTED",
 	Consts: []Const{
-		{Name: "PR_SPEC_PRCTL", Value: 0x1},
-		{Name: "PR_SPEC_ENABLE", Value: 0x2},
-		{Name: "PR_SPEC_DISABLE", Value: 0x4},
-		{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8},
-		{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10},
+		{Name: "PR_SPEC_PRCTL", Value: 0x1, Bits: 0x1},
+		{Name: "PR_SPEC_ENABLE", Value: 0x2, Bits: 0x2},
+		{Name: "PR_SPEC_DISABLE", Value: 0x4, Bits: 0x4},
+		{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8, Bits: 0x8},
+		{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10, Bits: 0x10},
 	},
 }
 
@@ -4877,8 +5047,8 @@ var setPrctlSveVl = Set{
 	Name:   "prctl_sve_vl",
 	Prefix: "PR_SVE_",
 	Consts: []Const{
-		{Name: "PR_SVE_SET_VL_ONEXEC", Value: 0x40000},
-		{Name: "PR_SVE_VL_INHERIT", Value: 0x20000},
+		{Name: "PR_SVE_SET_VL_ONEXEC", Value: 0x40000, Bits: 0x40000},
+		{Name: "PR_SVE_VL_INHERIT", Value: 0x20000, Bits: 0x20000},
 	},
 }
 
@@ -4886,10 +5056,10 @@ var setPrctlTaggedAddr = Set{
 	Name:   "prctl_tagged_addr",
 	Prefix: "PR_",
 	Consts: []Const{
-		{Name: "PR_TAGGED_ADDR_ENABLE", Value: 0x1},
-		{Name: "PR_MTE_TCF_SYNC", Value: 0x2},
-		{Name: "PR_MTE_TCF_ASYNC", Value: 0x4},
-		{Name: "PR_MTE_STORE_ONLY", Value: 0x80000},
+		{Name: "PR_TAGGED_ADDR_ENABLE", Value: 0x1, Bits: 0x1},
+		{Name: "PR_MTE_TCF_SYNC", Value: 0x2, Bits: 0x2},
+		{Name: "PR_MTE_TCF_ASYNC", Value: 0x4, Bits: 0x4},
+		{Name: "PR_MTE_STORE_ONLY", Value: 0x80000, Bits: 0x80000},
 	},
 }
 
@@ -4897,7 +5067,7 @@ var setPrctlThpDisable = Set{
 	Name:   "prctl_thp_disable",
 	Prefix: "PR_THP_DISABLE_",
 	Consts: []Const{
-		{Name: "PR_THP_DISABLE_EXCEPT_ADVISED", Value: 0x2},
+		{Name: "PR_THP_DISABLE_EXCEPT_ADVISED", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -4933,8 +5103,8 @@ var setPrctlUnalign = Set{
 	Name:   "prctl_unalign",
 	Prefix: "PR_UNALIGN_",
 	Consts: []Const{
-		{Name: "PR_UNALIGN_NOPRINT", Value: 0x1},
-		{Name: "PR_UNALIGN_SIGBUS", Value: 0x2},
+		{Name: "PR_UNALIGN_NOPRINT", Value: 0x1, Bits: 0x1},
+		{Name: "PR_UNALIGN_SIGBUS", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -4961,15 +5131,15 @@ var setProt = Set{
 	Prefix: "PROT_",
 	Zero:   "PROT_NONE",
 	Consts: []Const{
-		{Name: "PROT_READ", Value: 0x1},
-		{Name: "PROT_WRITE", Value: 0x2},
-		{Name: "PROT_EXEC", Value: 0x4},
-		{Name: "PROT_SEM", Value: 0x8, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
-		{Name: "PROT_SAO", Value: 0x10, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "PROT_BTI", Value: 0x10, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "PROT_MTE", Value: 0x20, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "PROT_GROWSDOWN", Value: 0x1000000},
-		{Name: "PROT_GROWSUP", Value: 0x2000000},
+		{Name: "PROT_READ", Value: 0x1, Bits: 0x1},
+		{Name: "PROT_WRITE", Value: 0x2, Bits: 0x2},
+		{Name: "PROT_EXEC", Value: 0x4, Bits: 0x4},
+		{Name: "PROT_SEM", Value: 0x8, Bits: 0x18, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
+		{Name: "PROT_SAO", Value: 0x10, Bits: 0x10, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "PROT_BTI", Value: 0x10, Bits: 0x10, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "PROT_MTE", Value: 0x20, Bits: 0x20, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<ARM | 1<<RISCV64 | 1<<RISCV32 | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "PROT_GROWSDOWN", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "PROT_GROWSUP", Value: 0x2000000, Bits: 0x2000000},
 	},
 }
 
@@ -5029,16 +5199,16 @@ var setPtraceOptions = Set{
 	Name:   "ptrace_options",
 	Prefix: "PTRACE_O_",
 	Consts: []Const{
-		{Name: "PTRACE_O_TRACESYSGOOD", Value: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACEFORK", Value: 0x2, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACEVFORK", Value: 0x4, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACECLONE", Value: 0x8, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACEEXEC", Value: 0x10, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACEVFORKDONE", Value: 0x20, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACEEXIT", Value: 0x40, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_TRACESECCOMP", Value: 0x80, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_EXITKILL", Value: 0x100000, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
-		{Name: "PTRACE_O_SUSPEND_SECCOMP", Value: 0x200000, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACESYSGOOD", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACEFORK", Value: 0x2, Bits: 0x2, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACEVFORK", Value: 0x4, Bits: 0x4, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACECLONE", Value: 0x8, Bits: 0x8, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACEEXEC", Value: 0x10, Bits: 0x10, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACEVFORKDONE", Value: 0x20, Bits: 0x20, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACEEXIT", Value: 0x40, Bits: 0x40, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_TRACESECCOMP", Value: 0x80, Bits: 0x80, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_EXITKILL", Value: 0x100000, Bits: 0x100000, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_O_SUSPEND_SECCOMP", Value: 0x200000, Bits: 0x200000, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
 	},
 }
 
@@ -5046,7 +5216,7 @@ var setPtracePeeksiginfo = Set{
 	Name:   "ptrace_peeksiginfo",
 	Prefix: "PTRACE_PEEKSIGINFO_",
 	Consts: []Const{
-		{Name: "PTRACE_PEEKSIGINFO_SHARED", Value: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
+		{Name: "PTRACE_PEEKSIGINFO_SHARED", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1 << CSKY, Absent: true}}},
 	},
 }
 
@@ -5136,28 +5306,33 @@ var setPtraceRegset = Set{
 var setQuota = Set{
 	Name:   "quota",
 	Prefix: "Q_",
+	Call:   "QCMD",
+	Parts: []Part{
+		{Mask: 0xffffff00, Unknown: "Q_???"},
+		{Mask: 0xff, Unknown: "???QUOTA"},
+	},
 	Consts: []Const{
-		{Name: "Q_SYNC", Value: 0x80000100, Mask: 0xffffff00},
-		{Name: "Q_QUOTAON", Value: 0x80000200, Mask: 0xffffff00},
-		{Name: "Q_QUOTAOFF", Value: 0x80000300, Mask: 0xffffff00},
-		{Name: "Q_GETFMT", Value: 0x80000400, Mask: 0xffffff00},
-		{Name: "Q_GETINFO", Value: 0x80000500, Mask: 0xffffff00},
-		{Name: "Q_SETINFO", Value: 0x80000600, Mask: 0xffffff00},
-		{Name: "Q_GETQUOTA", Value: 0x80000700, Mask: 0xffffff00},
-		{Name: "Q_SETQUOTA", Value: 0x80000800, Mask: 0xffffff00},
-		{Name: "Q_GETNEXTQUOTA", Value: 0x80000900, Mask: 0xffffff00},
-		{Name: "Q_XQUOTAON", Value: 0x580100, Mask: 0xffffff00},
-		{Name: "Q_XQUOTAOFF", Value: 0x580200, Mask: 0xffffff00},
-		{Name: "Q_XGETQUOTA", Value: 0x580300, Mask: 0xffffff00},
-		{Name: "Q_XSETQLIM", Value: 0x580400, Mask: 0xffffff00},
-		{Name: "Q_XGETQSTAT", Value: 0x580500, Mask: 0xffffff00},
-		{Name: "Q_XQUOTARM", Value: 0x580600, Mask: 0xffffff00},
-		{Name: "Q_XQUOTASYNC", Value: 0x580700, Mask: 0xffffff00},
-		{Name: "Q_XGETQSTATV", Value: 0x580800, Mask: 0xffffff00},
-		{Name: "Q_XGETNEXTQUOTA", Value: 0x580900, Mask: 0xffffff00},
+		{Name: "Q_SYNC", Value: 0x80000100, Mask: 0xffffff00, Bits: 0x80000100},
+		{Name: "Q_QUOTAON", Value: 0x80000200, Mask: 0xffffff00, Bits: 0x80000200},
+		{Name: "Q_QUOTAOFF", Value: 0x80000300, Mask: 0xffffff00, Bits: 0x80000300},
+		{Name: "Q_GETFMT", Value: 0x80000400, Mask: 0xffffff00, Bits: 0x80000400},
+		{Name: "Q_GETINFO", Value: 0x80000500, Mask: 0xffffff00, Bits: 0x80000500},
+		{Name: "Q_SETINFO", Value: 0x80000600, Mask: 0xffffff00, Bits: 0x80000600},
+		{Name: "Q_GETQUOTA", Value: 0x80000700, Mask: 0xffffff00, Bits: 0x80000700},
+		{Name: "Q_SETQUOTA", Value: 0x80000800, Mask: 0xffffff00, Bits: 0x80000800},
+		{Name: "Q_GETNEXTQUOTA", Value: 0x80000900, Mask: 0xffffff00, Bits: 0x80000900},
+		{Name: "Q_XQUOTAON", Value: 0x580100, Mask: 0xffffff00, Bits: 0x580100},
+		{Name: "Q_XQUOTAOFF", Value: 0x580200, Mask: 0xffffff00, Bits: 0x580200},
+		{Name: "Q_XGETQUOTA", Value: 0x580300, Mask: 0xffffff00, Bits: 0x580300},
+		{Name: "Q_XSETQLIM", Value: 0x580400, Mask: 0xffffff00, Bits: 0x580400},
+		{Name: "Q_XGETQSTAT", Value: 0x580500, Mask: 0xffffff00, Bits: 0x580500},
+		{Name: "Q_XQUOTARM", Value: 0x580600, Mask: 0xffffff00, Bits: 0x580600},
+		{Name: "Q_XQUOTASYNC", Value: 0x580700, Mask: 0xffffff00, Bits: 0x580700},
+		{Name: "Q_XGETQSTATV", Value: 0x580800, Mask: 0xffffff00, Bits: 0x580800},
+		{Name: "Q_XGETNEXTQUOTA", Value: 0x580900, Mask: 0xffffff00, Bits: 0x580900},
 		{Name: "USRQUOTA", Mask: 0xff},
-		{Name: "GRPQUOTA", Value: 0x1, Mask: 0xff},
-		{Name: "PRJQUOTA", Value: 0x2, Mask: 0xff},
+		{Name: "GRPQUOTA", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "PRJQUOTA", Value: 0x2, Mask: 0xff, Bits: 0x2},
 	},
 }
 
@@ -5177,8 +5352,8 @@ var setQuotaInfoFlags = Set{
 	Name:   "quota_info_flags",
 	Prefix: "DQF_",
 	Consts: []Const{
-		{Name: "DQF_ROOT_SQUASH", Value: 0x1},
-		{Name: "DQF_SYS_FILE", Value: 0x10000},
+		{Name: "DQF_ROOT_SQUASH", Value: 0x1, Bits: 0x1},
+		{Name: "DQF_SYS_FILE", Value: 0x10000, Bits: 0x10000},
 	},
 }
 
@@ -5186,9 +5361,9 @@ var setQuotaInfoValid = Set{
 	Name:   "quota_info_valid",
 	Prefix: "IIF_",
 	Consts: []Const{
-		{Name: "IIF_BGRACE", Value: 0x1},
-		{Name: "IIF_IGRACE", Value: 0x2},
-		{Name: "IIF_FLAGS", Value: 0x4},
+		{Name: "IIF_BGRACE", Value: 0x1, Bits: 0x1},
+		{Name: "IIF_IGRACE", Value: 0x2, Bits: 0x2},
+		{Name: "IIF_FLAGS", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -5196,13 +5371,13 @@ var setQuotaValid = Set{
 	Name:   "quota_valid",
 	Prefix: "QIF_",
 	Consts: []Const{
-		{Name: "QIF_ALL", Value: 0x3f},
-		{Name: "QIF_BLIMITS", Value: 0x1},
-		{Name: "QIF_SPACE", Value: 0x2},
-		{Name: "QIF_ILIMITS", Value: 0x4},
-		{Name: "QIF_INODES", Value: 0x8},
-		{Name: "QIF_BTIME", Value: 0x10},
-		{Name: "QIF_ITIME", Value: 0x20},
+		{Name: "QIF_ALL", Value: 0x3f, Bits: 0x3f},
+		{Name: "QIF_BLIMITS", Value: 0x1, Bits: 0x1},
+		{Name: "QIF_SPACE", Value: 0x2, Bits: 0x2},
+		{Name: "QIF_ILIMITS", Value: 0x4, Bits: 0x4},
+		{Name: "QIF_INODES", Value: 0x8, Bits: 0x8},
+		{Name: "QIF_BTIME", Value: 0x10, Bits: 0x10},
+		{Name: "QIF_ITIME", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -5210,22 +5385,22 @@ var setQuotaXfsFields = Set{
 	Name:   "quota_xfs_fields",
 	Prefix: "FS_DQ_",
 	Consts: []Const{
-		{Name: "FS_DQ_ISOFT", Value: 0x1},
-		{Name: "FS_DQ_IHARD", Value: 0x2},
-		{Name: "FS_DQ_BSOFT", Value: 0x4},
-		{Name: "FS_DQ_BHARD", Value: 0x8},
-		{Name: "FS_DQ_RTBSOFT", Value: 0x10},
-		{Name: "FS_DQ_RTBHARD", Value: 0x20},
-		{Name: "FS_DQ_BTIMER", Value: 0x40},
-		{Name: "FS_DQ_ITIMER", Value: 0x80},
-		{Name: "FS_DQ_RTBTIMER", Value: 0x100},
-		{Name: "FS_DQ_BWARNS", Value: 0x200},
-		{Name: "FS_DQ_IWARNS", Value: 0x400},
-		{Name: "FS_DQ_RTBWARNS", Value: 0x800},
-		{Name: "FS_DQ_BCOUNT", Value: 0x1000},
-		{Name: "FS_DQ_ICOUNT", Value: 0x2000},
-		{Name: "FS_DQ_RTBCOUNT", Value: 0x4000},
-		{Name: "FS_DQ_BIGTIME", Value: 0x8000},
+		{Name: "FS_DQ_ISOFT", Value: 0x1, Bits: 0x1},
+		{Name: "FS_DQ_IHARD", Value: 0x2, Bits: 0x2},
+		{Name: "FS_DQ_BSOFT", Value: 0x4, Bits: 0x4},
+		{Name: "FS_DQ_BHARD", Value: 0x8, Bits: 0x8},
+		{Name: "FS_DQ_RTBSOFT", Value: 0x10, Bits: 0x10},
+		{Name: "FS_DQ_RTBHARD", Value: 0x20, Bits: 0x20},
+		{Name: "FS_DQ_BTIMER", Value: 0x40, Bits: 0x40},
+		{Name: "FS_DQ_ITIMER", Value: 0x80, Bits: 0x80},
+		{Name: "FS_DQ_RTBTIMER", Value: 0x100, Bits: 0x100},
+		{Name: "FS_DQ_BWARNS", Value: 0x200, Bits: 0x200},
+		{Name: "FS_DQ_IWARNS", Value: 0x400, Bits: 0x400},
+		{Name: "FS_DQ_RTBWARNS", Value: 0x800, Bits: 0x800},
+		{Name: "FS_DQ_BCOUNT", Value: 0x1000, Bits: 0x1000},
+		{Name: "FS_DQ_ICOUNT", Value: 0x2000, Bits: 0x2000},
+		{Name: "FS_DQ_RTBCOUNT", Value: 0x4000, Bits: 0x4000},
+		{Name: "FS_DQ_BIGTIME", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -5233,12 +5408,12 @@ var setQuotaXfsFlags = Set{
 	Name:   "quota_xfs_flags",
 	Prefix: "FS_QUOTA_",
 	Consts: []Const{
-		{Name: "FS_QUOTA_UDQ_ACCT", Value: 0x1},
-		{Name: "FS_QUOTA_UDQ_ENFD", Value: 0x2},
-		{Name: "FS_QUOTA_GDQ_ACCT", Value: 0x4},
-		{Name: "FS_QUOTA_GDQ_ENFD", Value: 0x8},
-		{Name: "FS_QUOTA_PDQ_ACCT", Value: 0x10},
-		{Name: "FS_QUOTA_PDQ_ENFD", Value: 0x20},
+		{Name: "FS_QUOTA_UDQ_ACCT", Value: 0x1, Bits: 0x1},
+		{Name: "FS_QUOTA_UDQ_ENFD", Value: 0x2, Bits: 0x2},
+		{Name: "FS_QUOTA_GDQ_ACCT", Value: 0x4, Bits: 0x4},
+		{Name: "FS_QUOTA_GDQ_ENFD", Value: 0x8, Bits: 0x8},
+		{Name: "FS_QUOTA_PDQ_ACCT", Value: 0x10, Bits: 0x10},
+		{Name: "FS_QUOTA_PDQ_ENFD", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -5246,9 +5421,9 @@ var setQuotaXfsType = Set{
 	Name:   "quota_xfs_type",
 	Prefix: "FS_",
 	Consts: []Const{
-		{Name: "FS_USER_QUOTA", Value: 0x1},
-		{Name: "FS_PROJ_QUOTA", Value: 0x2},
-		{Name: "FS_GROUP_QUOTA", Value: 0x4},
+		{Name: "FS_USER_QUOTA", Value: 0x1, Bits: 0x1},
+		{Name: "FS_PROJ_QUOTA", Value: 0x2, Bits: 0x2},
+		{Name: "FS_GROUP_QUOTA", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -5298,9 +5473,9 @@ var setRename = Set{
 	Name:   "rename",
 	Prefix: "RENAME_",
 	Consts: []Const{
-		{Name: "RENAME_NOREPLACE", Value: 0x1},
-		{Name: "RENAME_EXCHANGE", Value: 0x2},
-		{Name: "RENAME_WHITEOUT", Value: 0x4},
+		{Name: "RENAME_NOREPLACE", Value: 0x1, Bits: 0x1},
+		{Name: "RENAME_EXCHANGE", Value: 0x2, Bits: 0x2},
+		{Name: "RENAME_WHITEOUT", Value: 0x4, Bits: 0x4},
 	},
 }
 
@@ -5308,12 +5483,12 @@ var setResolve = Set{
 	Name:   "resolve",
 	Prefix: "RESOLVE_",
 	Consts: []Const{
-		{Name: "RESOLVE_NO_XDEV", Value: 0x1},
-		{Name: "RESOLVE_NO_MAGICLINKS", Value: 0x2},
-		{Name: "RESOLVE_NO_SYMLINKS", Value: 0x4},
-		{Name: "RESOLVE_BENEATH", Value: 0x8},
-		{Name: "RESOLVE_IN_ROOT", Value: 0x10},
-		{Name: "RESOLVE_CACHED", Value: 0x20},
+		{Name: "RESOLVE_NO_XDEV", Value: 0x1, Bits: 0x1},
+		{Name: "RESOLVE_NO_MAGICLINKS", Value: 0x2, Bits: 0x2},
+		{Name: "RESOLVE_NO_SYMLINKS", Value: 0x4, Bits: 0x4},
+		{Name: "RESOLVE_BENEATH", Value: 0x8, Bits: 0x8},
+		{Name: "RESOLVE_IN_ROOT", Value: 0x10, Bits: 0x10},
+		{Name: "RESOLVE_CACHED", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -5321,7 +5496,7 @@ var setRiscvFlushIcache = Set{
 	Name:   "riscv_flush_icache",
 	Prefix: "SYS_RISCV_FLUSH_ICACHE_",
 	Consts: []Const{
-		{Name: "SYS_RISCV_FLUSH_ICACHE_LOCAL", Value: 0x1},
+		{Name: "SYS_RISCV_FLUSH_ICACHE_LOCAL", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -5329,7 +5504,7 @@ var setRiscvHwprobe = Set{
 	Name:   "riscv_hwprobe",
 	Prefix: "RISCV_HWPROBE_",
 	Consts: []Const{
-		{Name: "RISCV_HWPROBE_WHICH_CPUS", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "RISCV_HWPROBE_WHICH_CPUS", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<SH | 1<<SHEB | 1<<CSKY | 1<<Alpha, Absent: true}}},
 	},
 }
 
@@ -5360,8 +5535,8 @@ var setRseq = Set{
 	Name:   "rseq",
 	Prefix: "RSEQ_FLAG_",
 	Consts: []Const{
-		{Name: "RSEQ_FLAG_UNREGISTER", Value: 0x1},
-		{Name: "RSEQ_FLAG_SLICE_EXT_DEFAULT_ON", Value: 0x2},
+		{Name: "RSEQ_FLAG_UNREGISTER", Value: 0x1, Bits: 0x1},
+		{Name: "RSEQ_FLAG_SLICE_EXT_DEFAULT_ON", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -5380,15 +5555,15 @@ var setRwf = Set{
 	Name:   "rwf",
 	Prefix: "RWF_",
 	Consts: []Const{
-		{Name: "RWF_HIPRI", Value: 0x1},
-		{Name: "RWF_DSYNC", Value: 0x2},
-		{Name: "RWF_SYNC", Value: 0x4},
-		{Name: "RWF_NOWAIT", Value: 0x8},
-		{Name: "RWF_APPEND", Value: 0x10},
-		{Name: "RWF_NOAPPEND", Value: 0x20},
-		{Name: "RWF_ATOMIC", Value: 0x40},
-		{Name: "RWF_DONTCACHE", Value: 0x80},
-		{Name: "RWF_NOSIGNAL", Value: 0x100},
+		{Name: "RWF_HIPRI", Value: 0x1, Bits: 0x1},
+		{Name: "RWF_DSYNC", Value: 0x2, Bits: 0x2},
+		{Name: "RWF_SYNC", Value: 0x4, Bits: 0x4},
+		{Name: "RWF_NOWAIT", Value: 0x8, Bits: 0x8},
+		{Name: "RWF_APPEND", Value: 0x10, Bits: 0x10},
+		{Name: "RWF_NOAPPEND", Value: 0x20, Bits: 0x20},
+		{Name: "RWF_ATOMIC", Value: 0x40, Bits: 0x40},
+		{Name: "RWF_DONTCACHE", Value: 0x80, Bits: 0x80},
+		{Name: "RWF_NOSIGNAL", Value: 0x100, Bits: 0x100},
 	},
 }
 
@@ -5417,16 +5592,16 @@ var setSa = Set{
 	Name:   "sa",
 	Prefix: "SA_",
 	Consts: []Const{
-		{Name: "SA_RESTORER", Value: 0x4000000, PerABI: []ConstABI{{ABIs: 1<<RISCV64 | 1<<RISCV32 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<CSKY | 1<<Alpha, Absent: true}}},
-		{Name: "SA_ONSTACK", Value: 0x8000000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x1}}},
-		{Name: "SA_RESTART", Value: 0x10000000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x2}}},
-		{Name: "SA_NODEFER", Value: 0x40000000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x20}}},
-		{Name: "SA_RESETHAND", Value: 0x80000000, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x4}}},
-		{Name: "SA_SIGINFO", Value: 0x4, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x40}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8}}},
-		{Name: "SA_NOCLDSTOP", Value: 0x1, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x8}}},
-		{Name: "SA_NOCLDWAIT", Value: 0x2, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x20}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10000}}},
-		{Name: "SA_EXPOSE_TAGBITS", Value: 0x800},
-		{Name: "SA_UNSUPPORTED", Value: 0x400},
+		{Name: "SA_RESTORER", Value: 0x4000000, Bits: 0x4000000, PerABI: []ConstABI{{ABIs: 1<<RISCV64 | 1<<RISCV32 | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<M68K | 1<<CSKY | 1<<Alpha, Absent: true}}},
+		{Name: "SA_ONSTACK", Value: 0x8000000, Bits: 0x8000001, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x1}}},
+		{Name: "SA_RESTART", Value: 0x10000000, Bits: 0x10000042, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x40}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<Alpha, Value: 0x2}}},
+		{Name: "SA_NODEFER", Value: 0x40000000, Bits: 0x40000028, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x20}}},
+		{Name: "SA_RESETHAND", Value: 0x80000000, Bits: 0x80000014, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x4}}},
+		{Name: "SA_SIGINFO", Value: 0x4, Bits: 0x25c, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x40}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x200}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8}}},
+		{Name: "SA_NOCLDSTOP", Value: 0x1, Bits: 0xd, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC, Value: 0x8}}},
+		{Name: "SA_NOCLDWAIT", Value: 0x2, Bits: 0x101a2, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x20}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x80}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10000}}},
+		{Name: "SA_EXPOSE_TAGBITS", Value: 0x800, Bits: 0x800},
+		{Name: "SA_UNSUPPORTED", Value: 0x400, Bits: 0x400},
 	},
 }
 
@@ -5434,6 +5609,7 @@ var setSchedClass = Set{
 	Name:   "sched_class",
 	Prefix: "SCHED_",
 	Consts: []Const{
+		{Name: "SCHED_OTHER"},
 		{Name: "SCHED_NORMAL"},
 		{Name: "SCHED_FIFO", Value: 0x1},
 		{Name: "SCHED_RR", Value: 0x2},
@@ -5448,13 +5624,13 @@ var setSchedFlags = Set{
 	Name:   "sched_flags",
 	Prefix: "SCHED_FLAG_",
 	Consts: []Const{
-		{Name: "SCHED_FLAG_RESET_ON_FORK", Value: 0x1},
-		{Name: "SCHED_FLAG_RECLAIM", Value: 0x2},
-		{Name: "SCHED_FLAG_DL_OVERRUN", Value: 0x4},
-		{Name: "SCHED_FLAG_KEEP_POLICY", Value: 0x8},
-		{Name: "SCHED_FLAG_KEEP_PARAMS", Value: 0x10},
-		{Name: "SCHED_FLAG_UTIL_CLAMP_MIN", Value: 0x20},
-		{Name: "SCHED_FLAG_UTIL_CLAMP_MAX", Value: 0x40},
+		{Name: "SCHED_FLAG_RESET_ON_FORK", Value: 0x1, Bits: 0x1},
+		{Name: "SCHED_FLAG_RECLAIM", Value: 0x2, Bits: 0x2},
+		{Name: "SCHED_FLAG_DL_OVERRUN", Value: 0x4, Bits: 0x4},
+		{Name: "SCHED_FLAG_KEEP_POLICY", Value: 0x8, Bits: 0x8},
+		{Name: "SCHED_FLAG_KEEP_PARAMS", Value: 0x10, Bits: 0x10},
+		{Name: "SCHED_FLAG_UTIL_CLAMP_MIN", Value: 0x20, Bits: 0x20},
+		{Name: "SCHED_FLAG_UTIL_CLAMP_MAX", Value: 0x40, Bits: 0x40},
 	},
 }
 
@@ -5462,7 +5638,7 @@ var setSchedGetattr = Set{
 	Name:   "sched_getattr",
 	Prefix: "SCHED_GETATTR_FLAG_",
 	Consts: []Const{
-		{Name: "SCHED_GETATTR_FLAG_DL_DYNAMIC", Value: 0x1},
+		{Name: "SCHED_GETATTR_FLAG_DL_DYNAMIC", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -5470,14 +5646,26 @@ var setSchedPolicy = Set{
 	Name:   "sched_policy",
 	Prefix: "SCHED_",
 	Consts: []Const{
-		{Name: "SCHED_RESET_ON_FORK", Value: 0x40000000},
+		{Name: "SCHED_RESET_ON_FORK", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "SCHED_OTHER", Mask: 0xff},
 		{Name: "SCHED_NORMAL", Mask: 0xff},
-		{Name: "SCHED_FIFO", Value: 0x1, Mask: 0xff},
-		{Name: "SCHED_RR", Value: 0x2, Mask: 0xff},
-		{Name: "SCHED_BATCH", Value: 0x3, Mask: 0xff},
-		{Name: "SCHED_IDLE", Value: 0x5, Mask: 0xff},
-		{Name: "SCHED_DEADLINE", Value: 0x6, Mask: 0xff},
-		{Name: "SCHED_EXT", Value: 0x7, Mask: 0xff},
+		{Name: "SCHED_FIFO", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "SCHED_RR", Value: 0x2, Mask: 0xff, Bits: 0x2},
+		{Name: "SCHED_BATCH", Value: 0x3, Mask: 0xff, Bits: 0x3},
+		{Name: "SCHED_IDLE", Value: 0x5, Mask: 0xff, Bits: 0x5},
+		{Name: "SCHED_DEADLINE", Value: 0x6, Mask: 0xff, Bits: 0x6},
+		{Name: "SCHED_EXT", Value: 0x7, Mask: 0xff, Bits: 0x7},
+	},
+}
+
+var setScm = Set{
+	Name:   "scm",
+	Prefix: "SCM_",
+	Consts: []Const{
+		{Name: "SCM_RIGHTS", Value: 0x1},
+		{Name: "SCM_CREDENTIALS", Value: 0x2},
+		{Name: "SCM_SECURITY", Value: 0x3},
+		{Name: "SCM_PIDFD", Value: 0x4},
 	},
 }
 
@@ -5500,8 +5688,8 @@ var setSeccompAddfd = Set{
 	Name:   "seccomp_addfd",
 	Prefix: "SECCOMP_ADDFD_FLAG_",
 	Consts: []Const{
-		{Name: "SECCOMP_ADDFD_FLAG_SETFD", Value: 0x1},
-		{Name: "SECCOMP_ADDFD_FLAG_SEND", Value: 0x2},
+		{Name: "SECCOMP_ADDFD_FLAG_SETFD", Value: 0x1, Bits: 0x1},
+		{Name: "SECCOMP_ADDFD_FLAG_SEND", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -5509,12 +5697,12 @@ var setSeccompFilterFlags = Set{
 	Name:   "seccomp_filter_flags",
 	Prefix: "SECCOMP_FILTER_FLAG_",
 	Consts: []Const{
-		{Name: "SECCOMP_FILTER_FLAG_TSYNC", Value: 0x1},
-		{Name: "SECCOMP_FILTER_FLAG_LOG", Value: 0x2},
-		{Name: "SECCOMP_FILTER_FLAG_SPEC_ALLOW", Value: 0x4},
-		{Name: "SECCOMP_FILTER_FLAG_NEW_LISTENER", Value: 0x8},
-		{Name: "SECCOMP_FILTER_FLAG_TSYNC_ESRCH", Value: 0x10},
-		{Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Value: 0x20},
+		{Name: "SECCOMP_FILTER_FLAG_TSYNC", Value: 0x1, Bits: 0x1},
+		{Name: "SECCOMP_FILTER_FLAG_LOG", Value: 0x2, Bits: 0x2},
+		{Name: "SECCOMP_FILTER_FLAG_SPEC_ALLOW", Value: 0x4, Bits: 0x4},
+		{Name: "SECCOMP_FILTER_FLAG_NEW_LISTENER", Value: 0x8, Bits: 0x8},
+		{Name: "SECCOMP_FILTER_FLAG_TSYNC_ESRCH", Value: 0x10, Bits: 0x10},
+		{Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -5532,7 +5720,7 @@ var setSeccompNotifFd = Set{
 	Name:   "seccomp_notif_fd",
 	Prefix: "SECCOMP_USER_NOTIF_FD_",
 	Consts: []Const{
-		{Name: "SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP", Value: 0x1},
+		{Name: "SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -5540,13 +5728,13 @@ var setSeccompNotifResp = Set{
 	Name:   "seccomp_notif_resp",
 	Prefix: "SECCOMP_USER_NOTIF_FLAG_",
 	Consts: []Const{
-		{Name: "SECCOMP_USER_NOTIF_FLAG_CONTINUE", Value: 0x1},
+		{Name: "SECCOMP_USER_NOTIF_FLAG_CONTINUE", Value: 0x1, Bits: 0x1},
 	},
 }
 
 var setSeccompOp = Set{
 	Name:   "seccomp_op",
-	Prefix: "SECCOMP_",
+	Prefix: "SECCOMP_SET_MODE_",
 	Consts: []Const{
 		{Name: "SECCOMP_SET_MODE_STRICT"},
 		{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1},
@@ -5559,18 +5747,18 @@ var setSecurebits = Set{
 	Name:   "securebits",
 	Prefix: "SECBIT_",
 	Consts: []Const{
-		{Name: "SECBIT_NOROOT", Value: 0x1},
-		{Name: "SECBIT_NOROOT_LOCKED", Value: 0x2},
-		{Name: "SECBIT_NO_SETUID_FIXUP", Value: 0x4},
-		{Name: "SECBIT_NO_SETUID_FIXUP_LOCKED", Value: 0x8},
-		{Name: "SECBIT_KEEP_CAPS", Value: 0x10},
-		{Name: "SECBIT_KEEP_CAPS_LOCKED", Value: 0x20},
-		{Name: "SECBIT_NO_CAP_AMBIENT_RAISE", Value: 0x40},
-		{Name: "SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED", Value: 0x80},
-		{Name: "SECBIT_EXEC_RESTRICT_FILE", Value: 0x100},
-		{Name: "SECBIT_EXEC_RESTRICT_FILE_LOCKED", Value: 0x200},
-		{Name: "SECBIT_EXEC_DENY_INTERACTIVE", Value: 0x400},
-		{Name: "SECBIT_EXEC_DENY_INTERACTIVE_LOCKED", Value: 0x800},
+		{Name: "SECBIT_NOROOT", Value: 0x1, Bits: 0x1},
+		{Name: "SECBIT_NOROOT_LOCKED", Value: 0x2, Bits: 0x2},
+		{Name: "SECBIT_NO_SETUID_FIXUP", Value: 0x4, Bits: 0x4},
+		{Name: "SECBIT_NO_SETUID_FIXUP_LOCKED", Value: 0x8, Bits: 0x8},
+		{Name: "SECBIT_KEEP_CAPS", Value: 0x10, Bits: 0x10},
+		{Name: "SECBIT_KEEP_CAPS_LOCKED", Value: 0x20, Bits: 0x20},
+		{Name: "SECBIT_NO_CAP_AMBIENT_RAISE", Value: 0x40, Bits: 0x40},
+		{Name: "SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED", Value: 0x80, Bits: 0x80},
+		{Name: "SECBIT_EXEC_RESTRICT_FILE", Value: 0x100, Bits: 0x100},
+		{Name: "SECBIT_EXEC_RESTRICT_FILE_LOCKED", Value: 0x200, Bits: 0x200},
+		{Name: "SECBIT_EXEC_DENY_INTERACTIVE", Value: 0x400, Bits: 0x400},
+		{Name: "SECBIT_EXEC_DENY_INTERACTIVE_LOCKED", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -5590,8 +5778,8 @@ var setSemFlg = Set{
 	Name:   "sem_flg",
 	Prefix: "SEM_",
 	Consts: []Const{
-		{Name: "SEM_UNDO", Value: 0x1000},
-		{Name: "IPC_NOWAIT", Value: 0x800},
+		{Name: "SEM_UNDO", Value: 0x1000, Bits: 0x1000},
+		{Name: "IPC_NOWAIT", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -5599,21 +5787,21 @@ var setSemctl = Set{
 	Name:   "semctl",
 	Prefix: "SEM_",
 	Consts: []Const{
-		{Name: "IPC_64", Value: 0x100},
+		{Name: "IPC_64", Value: 0x100, Bits: 0x100},
 		{Name: "IPC_RMID", Mask: 0xff},
-		{Name: "IPC_SET", Value: 0x1, Mask: 0xff},
-		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff},
-		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff},
-		{Name: "GETPID", Value: 0xb, Mask: 0xff},
-		{Name: "GETVAL", Value: 0xc, Mask: 0xff},
-		{Name: "GETALL", Value: 0xd, Mask: 0xff},
-		{Name: "GETNCNT", Value: 0xe, Mask: 0xff},
-		{Name: "GETZCNT", Value: 0xf, Mask: 0xff},
-		{Name: "SETVAL", Value: 0x10, Mask: 0xff},
-		{Name: "SETALL", Value: 0x11, Mask: 0xff},
-		{Name: "SEM_STAT", Value: 0x12, Mask: 0xff},
-		{Name: "SEM_INFO", Value: 0x13, Mask: 0xff},
-		{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0xff},
+		{Name: "IPC_SET", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff, Bits: 0x2},
+		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff, Bits: 0x3},
+		{Name: "GETPID", Value: 0xb, Mask: 0xff, Bits: 0xb},
+		{Name: "GETVAL", Value: 0xc, Mask: 0xff, Bits: 0xc},
+		{Name: "GETALL", Value: 0xd, Mask: 0xff, Bits: 0xd},
+		{Name: "GETNCNT", Value: 0xe, Mask: 0xff, Bits: 0xe},
+		{Name: "GETZCNT", Value: 0xf, Mask: 0xff, Bits: 0xf},
+		{Name: "SETVAL", Value: 0x10, Mask: 0xff, Bits: 0x10},
+		{Name: "SETALL", Value: 0x11, Mask: 0xff, Bits: 0x11},
+		{Name: "SEM_STAT", Value: 0x12, Mask: 0xff, Bits: 0x12},
+		{Name: "SEM_INFO", Value: 0x13, Mask: 0xff, Bits: 0x13},
+		{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0xff, Bits: 0x14},
 	},
 }
 
@@ -5621,14 +5809,14 @@ var setSetns = Set{
 	Name:   "setns",
 	Prefix: "CLONE_NEW",
 	Consts: []Const{
-		{Name: "CLONE_NEWTIME", Value: 0x80},
-		{Name: "CLONE_NEWNS", Value: 0x20000},
-		{Name: "CLONE_NEWCGROUP", Value: 0x2000000},
-		{Name: "CLONE_NEWUTS", Value: 0x4000000},
-		{Name: "CLONE_NEWIPC", Value: 0x8000000},
-		{Name: "CLONE_NEWUSER", Value: 0x10000000},
-		{Name: "CLONE_NEWPID", Value: 0x20000000},
-		{Name: "CLONE_NEWNET", Value: 0x40000000},
+		{Name: "CLONE_NEWTIME", Value: 0x80, Bits: 0x80},
+		{Name: "CLONE_NEWNS", Value: 0x20000, Bits: 0x20000},
+		{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "CLONE_NEWUTS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "CLONE_NEWIPC", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "CLONE_NEWUSER", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "CLONE_NEWPID", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "CLONE_NEWNET", Value: 0x40000000, Bits: 0x40000000},
 	},
 }
 
@@ -5636,31 +5824,32 @@ var setShadowStack = Set{
 	Name:   "shadow_stack",
 	Prefix: "SHADOW_STACK_",
 	Consts: []Const{
-		{Name: "SHADOW_STACK_SET_TOKEN", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
-		{Name: "SHADOW_STACK_SET_MARKER", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
+		{Name: "SHADOW_STACK_SET_TOKEN", Value: 0x1, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
+		{Name: "SHADOW_STACK_SET_MARKER", Value: 0x2, Bits: 0x2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Absent: true}}},
 	},
 }
 
 var setShmGet = Set{
-	Name:   "shm_get",
-	Prefix: "SHM_",
+	Name: "shm_get",
+	Base: BaseOctal,
 	Consts: []Const{
-		{Name: "IPC_CREAT", Value: 0x200},
-		{Name: "IPC_EXCL", Value: 0x400},
-		{Name: "SHM_HUGETLB", Value: 0x800},
-		{Name: "SHM_NORESERVE", Value: 0x1000},
-		{Name: "SHM_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000},
-		{Name: "SHM_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000},
+		{Name: "IPC_CREAT", Value: 0x200, Bits: 0x200},
+		{Name: "IPC_EXCL", Value: 0x400, Bits: 0x400},
+		{Name: "SHM_HUGETLB", Value: 0x800, Bits: 0x800},
+		{Name: "SHM_NORESERVE", Value: 0x1000, Bits: 0x1000},
+		{Name: "<<SHM_HUGE_SHIFT", Mask: 0xfc000000, Digits: NonzeroDigits},
+		{Name: "SHM_HUGE_64KB", Value: 0x40000000, Mask: 0xfc000000, Bits: 0x40000000},
+		{Name: "SHM_HUGE_512KB", Value: 0x4c000000, Mask: 0xfc000000, Bits: 0x4c000000},
+		{Name: "SHM_HUGE_1MB", Value: 0x50000000, Mask: 0xfc000000, Bits: 0x50000000},
+		{Name: "SHM_HUGE_2MB", Value: 0x54000000, Mask: 0xfc000000, Bits: 0x54000000},
+		{Name: "SHM_HUGE_8MB", Value: 0x5c000000, Mask: 0xfc000000, Bits: 0x5c000000},
+		{Name: "SHM_HUGE_16MB", Value: 0x60000000, Mask: 0xfc000000, Bits: 0x60000000},
+		{Name: "SHM_HUGE_32MB", Value: 0x64000000, Mask: 0xfc000000, Bits: 0x64000000},
+		{Name: "SHM_HUGE_256MB", Value: 0x70000000, Mask: 0xfc000000, Bits: 0x70000000},
+		{Name: "SHM_HUGE_512MB", Value: 0x74000000, Mask: 0xfc000000, Bits: 0x74000000},
+		{Name: "SHM_HUGE_1GB", Value: 0x78000000, Mask: 0xfc000000, Bits: 0x78000000},
+		{Name: "SHM_HUGE_2GB", Value: 0x7c000000, Mask: 0xfc000000, Bits: 0x7c000000},
+		{Name: "SHM_HUGE_16GB", Value: 0x88000000, Mask: 0xfc000000, Bits: 0x88000000},
 	},
 }
 
@@ -5668,10 +5857,10 @@ var setShmat = Set{
 	Name:   "shmat",
 	Prefix: "SHM_",
 	Consts: []Const{
-		{Name: "SHM_RDONLY", Value: 0x1000},
-		{Name: "SHM_RND", Value: 0x2000},
-		{Name: "SHM_REMAP", Value: 0x4000},
-		{Name: "SHM_EXEC", Value: 0x8000},
+		{Name: "SHM_RDONLY", Value: 0x1000, Bits: 0x1000},
+		{Name: "SHM_RND", Value: 0x2000, Bits: 0x2000},
+		{Name: "SHM_REMAP", Value: 0x4000, Bits: 0x4000},
+		{Name: "SHM_EXEC", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -5679,16 +5868,16 @@ var setShmctl = Set{
 	Name:   "shmctl",
 	Prefix: "SHM_",
 	Consts: []Const{
-		{Name: "IPC_64", Value: 0x100},
+		{Name: "IPC_64", Value: 0x100, Bits: 0x100},
 		{Name: "IPC_RMID", Mask: 0xff},
-		{Name: "IPC_SET", Value: 0x1, Mask: 0xff},
-		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff},
-		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff},
-		{Name: "SHM_LOCK", Value: 0xb, Mask: 0xff},
-		{Name: "SHM_UNLOCK", Value: 0xc, Mask: 0xff},
-		{Name: "SHM_STAT", Value: 0xd, Mask: 0xff},
-		{Name: "SHM_INFO", Value: 0xe, Mask: 0xff},
-		{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xff},
+		{Name: "IPC_SET", Value: 0x1, Mask: 0xff, Bits: 0x1},
+		{Name: "IPC_STAT", Value: 0x2, Mask: 0xff, Bits: 0x2},
+		{Name: "IPC_INFO", Value: 0x3, Mask: 0xff, Bits: 0x3},
+		{Name: "SHM_LOCK", Value: 0xb, Mask: 0xff, Bits: 0xb},
+		{Name: "SHM_UNLOCK", Value: 0xc, Mask: 0xff, Bits: 0xc},
+		{Name: "SHM_STAT", Value: 0xd, Mask: 0xff, Bits: 0xd},
+		{Name: "SHM_INFO", Value: 0xe, Mask: 0xff, Bits: 0xe},
+		{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xff, Bits: 0xf},
 	},
 }
 
@@ -5741,8 +5930,7 @@ var setSigevNotify = Set{
 }
 
 var setSighandler = Set{
-	Name:   "sighandler",
-	Prefix: "SIG_",
+	Name: "sighandler",
 	Consts: []Const{
 		{Name: "SIG_DFL"},
 		{Name: "SIG_IGN", Value: 0x1},
@@ -5754,8 +5942,8 @@ var setSignalfd = Set{
 	Name:   "signalfd",
 	Prefix: "SFD_",
 	Consts: []Const{
-		{Name: "SFD_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "SFD_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "SFD_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "SFD_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
@@ -5852,8 +6040,8 @@ var setSoBufLock = Set{
 	Name:   "so_buf_lock",
 	Prefix: "SOCK_",
 	Consts: []Const{
-		{Name: "SOCK_SNDBUF_LOCK", Value: 0x1},
-		{Name: "SOCK_RCVBUF_LOCK", Value: 0x2},
+		{Name: "SOCK_SNDBUF_LOCK", Value: 0x1, Bits: 0x1},
+		{Name: "SOCK_RCVBUF_LOCK", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -5861,25 +6049,25 @@ var setSoTimestamping = Set{
 	Name:   "so_timestamping",
 	Prefix: "SOF_TIMESTAMPING_",
 	Consts: []Const{
-		{Name: "SOF_TIMESTAMPING_TX_HARDWARE", Value: 0x1},
-		{Name: "SOF_TIMESTAMPING_TX_SOFTWARE", Value: 0x2},
-		{Name: "SOF_TIMESTAMPING_RX_HARDWARE", Value: 0x4},
-		{Name: "SOF_TIMESTAMPING_RX_SOFTWARE", Value: 0x8},
-		{Name: "SOF_TIMESTAMPING_SOFTWARE", Value: 0x10},
-		{Name: "SOF_TIMESTAMPING_SYS_HARDWARE", Value: 0x20},
-		{Name: "SOF_TIMESTAMPING_RAW_HARDWARE", Value: 0x40},
-		{Name: "SOF_TIMESTAMPING_OPT_ID", Value: 0x80},
-		{Name: "SOF_TIMESTAMPING_TX_SCHED", Value: 0x100},
-		{Name: "SOF_TIMESTAMPING_TX_ACK", Value: 0x200},
-		{Name: "SOF_TIMESTAMPING_OPT_CMSG", Value: 0x400},
-		{Name: "SOF_TIMESTAMPING_OPT_TSONLY", Value: 0x800},
-		{Name: "SOF_TIMESTAMPING_OPT_STATS", Value: 0x1000},
-		{Name: "SOF_TIMESTAMPING_OPT_PKTINFO", Value: 0x2000},
-		{Name: "SOF_TIMESTAMPING_OPT_TX_SWHW", Value: 0x4000},
-		{Name: "SOF_TIMESTAMPING_BIND_PHC", Value: 0x8000},
-		{Name: "SOF_TIMESTAMPING_OPT_ID_TCP", Value: 0x10000},
-		{Name: "SOF_TIMESTAMPING_OPT_RX_FILTER", Value: 0x20000},
-		{Name: "SOF_TIMESTAMPING_TX_COMPLETION", Value: 0x40000},
+		{Name: "SOF_TIMESTAMPING_TX_HARDWARE", Value: 0x1, Bits: 0x1},
+		{Name: "SOF_TIMESTAMPING_TX_SOFTWARE", Value: 0x2, Bits: 0x2},
+		{Name: "SOF_TIMESTAMPING_RX_HARDWARE", Value: 0x4, Bits: 0x4},
+		{Name: "SOF_TIMESTAMPING_RX_SOFTWARE", Value: 0x8, Bits: 0x8},
+		{Name: "SOF_TIMESTAMPING_SOFTWARE", Value: 0x10, Bits: 0x10},
+		{Name: "SOF_TIMESTAMPING_SYS_HARDWARE", Value: 0x20, Bits: 0x20},
+		{Name: "SOF_TIMESTAMPING_RAW_HARDWARE", Value: 0x40, Bits: 0x40},
+		{Name: "SOF_TIMESTAMPING_OPT_ID", Value: 0x80, Bits: 0x80},
+		{Name: "SOF_TIMESTAMPING_TX_SCHED", Value: 0x100, Bits: 0x100},
+		{Name: "SOF_TIMESTAMPING_TX_ACK", Value: 0x200, Bits: 0x200},
+		{Name: "SOF_TIMESTAMPING_OPT_CMSG", Value: 0x400, Bits: 0x400},
+		{Name: "SOF_TIMESTAMPING_OPT_TSONLY", Value: 0x800, Bits: 0x800},
+		{Name: "SOF_TIMESTAMPING_OPT_STATS", Value: 0x1000, Bits: 0x1000},
+		{Name: "SOF_TIMESTAMPING_OPT_PKTINFO", Value: 0x2000, Bits: 0x2000},
+		{Name: "SOF_TIMESTAMPING_OPT_TX_SWHW", Value: 0x4000, Bits: 0x4000},
+		{Name: "SOF_TIMESTAMPING_BIND_PHC", Value: 0x8000, Bits: 0x8000},
+		{Name: "SOF_TIMESTAMPING_OPT_ID_TCP", Value: 0x10000, Bits: 0x10000},
+		{Name: "SOF_TIMESTAMPING_OPT_RX_FILTER", Value: 0x20000, Bits: 0x20000},
+		{Name: "SOF_TIMESTAMPING_TX_COMPLETION", Value: 0x40000, Bits: 0x40000},
 	},
 }
 
@@ -5887,30 +6075,31 @@ var setSockFlags = Set{
 	Name:   "sock_flags",
 	Prefix: "SOCK_",
 	Consts: []Const{
-		{Name: "SOCK_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "SOCK_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x40000000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "SOCK_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "SOCK_NONBLOCK", Value: 0x800, Bits: 0x40004880, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x40000000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
 var setSockType = Set{
-	Name:   "sock_type",
-	Prefix: "SOCK_",
+	Name:     "sock_type",
+	Prefix:   "SOCK_",
+	Separate: true,
 	Consts: []Const{
-		{Name: "SOCK_STREAM", Value: 0x1, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2, Mask: 0xf}}},
-		{Name: "SOCK_DGRAM", Value: 0x2, Mask: 0xf, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1, Mask: 0xf}}},
-		{Name: "SOCK_RAW", Value: 0x3, Mask: 0xf},
-		{Name: "SOCK_RDM", Value: 0x4, Mask: 0xf},
-		{Name: "SOCK_SEQPACKET", Value: 0x5, Mask: 0xf},
-		{Name: "SOCK_DCCP", Value: 0x6, Mask: 0xf},
-		{Name: "SOCK_PACKET", Value: 0xa, Mask: 0xf},
-		{Name: "SOCK_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "SOCK_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x40000000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "SOCK_STREAM", Value: 0x1, Mask: 0xf, Bits: 0x3, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x2, Mask: 0xf}}},
+		{Name: "SOCK_DGRAM", Value: 0x2, Mask: 0xf, Bits: 0x3, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x1, Mask: 0xf}}},
+		{Name: "SOCK_RAW", Value: 0x3, Mask: 0xf, Bits: 0x3},
+		{Name: "SOCK_RDM", Value: 0x4, Mask: 0xf, Bits: 0x4},
+		{Name: "SOCK_SEQPACKET", Value: 0x5, Mask: 0xf, Bits: 0x5},
+		{Name: "SOCK_DCCP", Value: 0x6, Mask: 0xf, Bits: 0x6},
+		{Name: "SOCK_PACKET", Value: 0xa, Mask: 0xf, Bits: 0xa},
+		{Name: "SOCK_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "SOCK_NONBLOCK", Value: 0x800, Bits: 0x40004880, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x40000000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
 var setSocketcall = Set{
-	Name:   "socketcall",
-	Prefix: "SYS_",
+	Name: "socketcall",
+	Base: BaseUnsigned,
 	Consts: []Const{
 		{Name: "SYS_SOCKET", Value: 0x1},
 		{Name: "SYS_BIND", Value: 0x2},
@@ -5939,14 +6128,14 @@ var setSofTxtime = Set{
 	Name:   "sof_txtime",
 	Prefix: "SOF_TXTIME_",
 	Consts: []Const{
-		{Name: "SOF_TXTIME_DEADLINE_MODE", Value: 0x1},
-		{Name: "SOF_TXTIME_REPORT_ERRORS", Value: 0x2},
+		{Name: "SOF_TXTIME_DEADLINE_MODE", Value: 0x1, Bits: 0x1},
+		{Name: "SOF_TXTIME_REPORT_ERRORS", Value: 0x2, Bits: 0x2},
 	},
 }
 
 var setSol = Set{
-	Name:   "sol",
-	Prefix: "SOL_",
+	Name:    "sol",
+	Unknown: "SOL_??",
 	Consts: []Const{
 		{Name: "SOL_IP"},
 		{Name: "SOL_SOCKET", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC | 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0xffff}}},
@@ -5996,10 +6185,10 @@ var setSplice = Set{
 	Name:   "splice",
 	Prefix: "SPLICE_F_",
 	Consts: []Const{
-		{Name: "SPLICE_F_MOVE", Value: 0x1},
-		{Name: "SPLICE_F_NONBLOCK", Value: 0x2},
-		{Name: "SPLICE_F_MORE", Value: 0x4},
-		{Name: "SPLICE_F_GIFT", Value: 0x8},
+		{Name: "SPLICE_F_MOVE", Value: 0x1, Bits: 0x1},
+		{Name: "SPLICE_F_NONBLOCK", Value: 0x2, Bits: 0x2},
+		{Name: "SPLICE_F_MORE", Value: 0x4, Bits: 0x4},
+		{Name: "SPLICE_F_GIFT", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -6007,12 +6196,12 @@ var setSpuCreate = Set{
 	Name:   "spu_create",
 	Prefix: "SPU_CREATE_",
 	Consts: []Const{
-		{Name: "SPU_CREATE_EVENTS_ENABLED", Value: 0x1},
-		{Name: "SPU_CREATE_GANG", Value: 0x2},
-		{Name: "SPU_CREATE_NOSCHED", Value: 0x4},
-		{Name: "SPU_CREATE_ISOLATE", Value: 0x8},
-		{Name: "SPU_CREATE_AFFINITY_SPU", Value: 0x10},
-		{Name: "SPU_CREATE_AFFINITY_MEM", Value: 0x20},
+		{Name: "SPU_CREATE_EVENTS_ENABLED", Value: 0x1, Bits: 0x1},
+		{Name: "SPU_CREATE_GANG", Value: 0x2, Bits: 0x2},
+		{Name: "SPU_CREATE_NOSCHED", Value: 0x4, Bits: 0x4},
+		{Name: "SPU_CREATE_ISOLATE", Value: 0x8, Bits: 0x8},
+		{Name: "SPU_CREATE_AFFINITY_SPU", Value: 0x10, Bits: 0x10},
+		{Name: "SPU_CREATE_AFFINITY_MEM", Value: 0x20, Bits: 0x20},
 	},
 }
 
@@ -6020,9 +6209,9 @@ var setSs = Set{
 	Name:   "ss",
 	Prefix: "SS_",
 	Consts: []Const{
-		{Name: "SS_AUTODISARM", Value: 0x80000000},
-		{Name: "SS_ONSTACK", Value: 0x1},
-		{Name: "SS_DISABLE", Value: 0x2},
+		{Name: "SS_AUTODISARM", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "SS_ONSTACK", Value: 0x1, Bits: 0x1},
+		{Name: "SS_DISABLE", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -6030,21 +6219,21 @@ var setStatmount = Set{
 	Name:   "statmount",
 	Prefix: "STATMOUNT_",
 	Consts: []Const{
-		{Name: "STATMOUNT_SB_BASIC", Value: 0x1},
-		{Name: "STATMOUNT_MNT_BASIC", Value: 0x2},
-		{Name: "STATMOUNT_PROPAGATE_FROM", Value: 0x4},
-		{Name: "STATMOUNT_MNT_ROOT", Value: 0x8},
-		{Name: "STATMOUNT_MNT_POINT", Value: 0x10},
-		{Name: "STATMOUNT_FS_TYPE", Value: 0x20},
-		{Name: "STATMOUNT_MNT_NS_ID", Value: 0x40},
-		{Name: "STATMOUNT_MNT_OPTS", Value: 0x80},
-		{Name: "STATMOUNT_FS_SUBTYPE", Value: 0x100},
-		{Name: "STATMOUNT_SB_SOURCE", Value: 0x200},
-		{Name: "STATMOUNT_OPT_ARRAY", Value: 0x400},
-		{Name: "STATMOUNT_OPT_SEC_ARRAY", Value: 0x800},
-		{Name: "STATMOUNT_SUPPORTED_MASK", Value: 0x1000},
-		{Name: "STATMOUNT_MNT_UIDMAP", Value: 0x2000},
-		{Name: "STATMOUNT_MNT_GIDMAP", Value: 0x4000},
+		{Name: "STATMOUNT_SB_BASIC", Value: 0x1, Bits: 0x1},
+		{Name: "STATMOUNT_MNT_BASIC", Value: 0x2, Bits: 0x2},
+		{Name: "STATMOUNT_PROPAGATE_FROM", Value: 0x4, Bits: 0x4},
+		{Name: "STATMOUNT_MNT_ROOT", Value: 0x8, Bits: 0x8},
+		{Name: "STATMOUNT_MNT_POINT", Value: 0x10, Bits: 0x10},
+		{Name: "STATMOUNT_FS_TYPE", Value: 0x20, Bits: 0x20},
+		{Name: "STATMOUNT_MNT_NS_ID", Value: 0x40, Bits: 0x40},
+		{Name: "STATMOUNT_MNT_OPTS", Value: 0x80, Bits: 0x80},
+		{Name: "STATMOUNT_FS_SUBTYPE", Value: 0x100, Bits: 0x100},
+		{Name: "STATMOUNT_SB_SOURCE", Value: 0x200, Bits: 0x200},
+		{Name: "STATMOUNT_OPT_ARRAY", Value: 0x400, Bits: 0x400},
+		{Name: "STATMOUNT_OPT_SEC_ARRAY", Value: 0x800, Bits: 0x800},
+		{Name: "STATMOUNT_SUPPORTED_MASK", Value: 0x1000, Bits: 0x1000},
+		{Name: "STATMOUNT_MNT_UIDMAP", Value: 0x2000, Bits: 0x2000},
+		{Name: "STATMOUNT_MNT_GIDMAP", Value: 0x4000, Bits: 0x4000},
 	},
 }
 
@@ -6052,7 +6241,7 @@ var setStatmountFlags = Set{
 	Name:   "statmount_flags",
 	Prefix: "STATMOUNT_",
 	Consts: []Const{
-		{Name: "STATMOUNT_BY_FD", Value: 0x1},
+		{Name: "STATMOUNT_BY_FD", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -6060,26 +6249,26 @@ var setStatx = Set{
 	Name:   "statx",
 	Prefix: "STATX_",
 	Consts: []Const{
-		{Name: "STATX_ALL", Value: 0xfff},
-		{Name: "STATX_BASIC_STATS", Value: 0x7ff},
-		{Name: "STATX_TYPE", Value: 0x1},
-		{Name: "STATX_MODE", Value: 0x2},
-		{Name: "STATX_NLINK", Value: 0x4},
-		{Name: "STATX_UID", Value: 0x8},
-		{Name: "STATX_GID", Value: 0x10},
-		{Name: "STATX_ATIME", Value: 0x20},
-		{Name: "STATX_MTIME", Value: 0x40},
-		{Name: "STATX_CTIME", Value: 0x80},
-		{Name: "STATX_INO", Value: 0x100},
-		{Name: "STATX_SIZE", Value: 0x200},
-		{Name: "STATX_BLOCKS", Value: 0x400},
-		{Name: "STATX_BTIME", Value: 0x800},
-		{Name: "STATX_MNT_ID", Value: 0x1000},
-		{Name: "STATX_DIOALIGN", Value: 0x2000},
-		{Name: "STATX_MNT_ID_UNIQUE", Value: 0x4000},
-		{Name: "STATX_SUBVOL", Value: 0x8000},
-		{Name: "STATX_WRITE_ATOMIC", Value: 0x10000},
-		{Name: "STATX_DIO_READ_ALIGN", Value: 0x20000},
+		{Name: "STATX_ALL", Value: 0xfff, Bits: 0xfff},
+		{Name: "STATX_BASIC_STATS", Value: 0x7ff, Bits: 0x7ff},
+		{Name: "STATX_TYPE", Value: 0x1, Bits: 0x1},
+		{Name: "STATX_MODE", Value: 0x2, Bits: 0x2},
+		{Name: "STATX_NLINK", Value: 0x4, Bits: 0x4},
+		{Name: "STATX_UID", Value: 0x8, Bits: 0x8},
+		{Name: "STATX_GID", Value: 0x10, Bits: 0x10},
+		{Name: "STATX_ATIME", Value: 0x20, Bits: 0x20},
+		{Name: "STATX_MTIME", Value: 0x40, Bits: 0x40},
+		{Name: "STATX_CTIME", Value: 0x80, Bits: 0x80},
+		{Name: "STATX_INO", Value: 0x100, Bits: 0x100},
+		{Name: "STATX_SIZE", Value: 0x200, Bits: 0x200},
+		{Name: "STATX_BLOCKS", Value: 0x400, Bits: 0x400},
+		{Name: "STATX_BTIME", Value: 0x800, Bits: 0x800},
+		{Name: "STATX_MNT_ID", Value: 0x1000, Bits: 0x1000},
+		{Name: "STATX_DIOALIGN", Value: 0x2000, Bits: 0x2000},
+		{Name: "STATX_MNT_ID_UNIQUE", Value: 0x4000, Bits: 0x4000},
+		{Name: "STATX_SUBVOL", Value: 0x8000, Bits: 0x8000},
+		{Name: "STATX_WRITE_ATOMIC", Value: 0x10000, Bits: 0x10000},
+		{Name: "STATX_DIO_READ_ALIGN", Value: 0x20000, Bits: 0x20000},
 	},
 }
 
@@ -6087,16 +6276,16 @@ var setStatxAttr = Set{
 	Name:   "statx_attr",
 	Prefix: "STATX_ATTR_",
 	Consts: []Const{
-		{Name: "STATX_ATTR_COMPRESSED", Value: 0x4},
-		{Name: "STATX_ATTR_IMMUTABLE", Value: 0x10},
-		{Name: "STATX_ATTR_APPEND", Value: 0x20},
-		{Name: "STATX_ATTR_NODUMP", Value: 0x40},
-		{Name: "STATX_ATTR_ENCRYPTED", Value: 0x800},
-		{Name: "STATX_ATTR_AUTOMOUNT", Value: 0x1000},
-		{Name: "STATX_ATTR_MOUNT_ROOT", Value: 0x2000},
-		{Name: "STATX_ATTR_VERITY", Value: 0x100000},
-		{Name: "STATX_ATTR_DAX", Value: 0x200000},
-		{Name: "STATX_ATTR_WRITE_ATOMIC", Value: 0x400000},
+		{Name: "STATX_ATTR_COMPRESSED", Value: 0x4, Bits: 0x4},
+		{Name: "STATX_ATTR_IMMUTABLE", Value: 0x10, Bits: 0x10},
+		{Name: "STATX_ATTR_APPEND", Value: 0x20, Bits: 0x20},
+		{Name: "STATX_ATTR_NODUMP", Value: 0x40, Bits: 0x40},
+		{Name: "STATX_ATTR_ENCRYPTED", Value: 0x800, Bits: 0x800},
+		{Name: "STATX_ATTR_AUTOMOUNT", Value: 0x1000, Bits: 0x1000},
+		{Name: "STATX_ATTR_MOUNT_ROOT", Value: 0x2000, Bits: 0x2000},
+		{Name: "STATX_ATTR_VERITY", Value: 0x100000, Bits: 0x100000},
+		{Name: "STATX_ATTR_DAX", Value: 0x200000, Bits: 0x200000},
+		{Name: "STATX_ATTR_WRITE_ATOMIC", Value: 0x400000, Bits: 0x400000},
 	},
 }
 
@@ -6104,10 +6293,11 @@ var setSwapon = Set{
 	Name:   "swapon",
 	Prefix: "SWAP_FLAG_",
 	Consts: []Const{
-		{Name: "SWAP_FLAG_PREFER", Value: 0x8000},
-		{Name: "SWAP_FLAG_DISCARD", Value: 0x10000},
-		{Name: "SWAP_FLAG_DISCARD_ONCE", Value: 0x20000},
-		{Name: "SWAP_FLAG_DISCARD_PAGES", Value: 0x40000},
+		{Name: "SWAP_FLAG_PREFER", Value: 0x8000, Bits: 0x8000},
+		{Name: "SWAP_FLAG_DISCARD", Value: 0x10000, Bits: 0x10000},
+		{Name: "SWAP_FLAG_DISCARD_ONCE", Value: 0x20000, Bits: 0x20000},
+		{Name: "SWAP_FLAG_DISCARD_PAGES", Value: 0x40000, Bits: 0x40000},
+		{Name: "", Mask: 0x7fff, Digits: NonzeroDigits},
 	},
 }
 
@@ -6115,15 +6305,17 @@ var setSyncFileRange = Set{
 	Name:   "sync_file_range",
 	Prefix: "SYNC_FILE_RANGE_",
 	Consts: []Const{
-		{Name: "SYNC_FILE_RANGE_WAIT_BEFORE", Value: 0x1},
-		{Name: "SYNC_FILE_RANGE_WRITE", Value: 0x2},
-		{Name: "SYNC_FILE_RANGE_WAIT_AFTER", Value: 0x4},
+		{Name: "SYNC_FILE_RANGE_WAIT_BEFORE", Value: 0x1, Bits: 0x1},
+		{Name: "SYNC_FILE_RANGE_WRITE", Value: 0x2, Bits: 0x2},
+		{Name: "SYNC_FILE_RANGE_WAIT_AFTER", Value: 0x4, Bits: 0x4},
 	},
 }
 
 var setSyslog = Set{
 	Name:   "syslog",
 	Prefix: "SYSLOG_ACTION_",
+	Base:   BaseDecimal,
+	Remark: true,
 	Consts: []Const{
 		{Name: "SYSLOG_ACTION_CLOSE"},
 		{Name: "SYSLOG_ACTION_OPEN", Value: 0x1},
@@ -6228,49 +6420,49 @@ var setTermiosCflag = Set{
 	Prefix: "C",
 	Consts: []Const{
 		{Name: "B0", Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Mask: 0xff}}},
-		{Name: "B50", Value: 0x1, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1, Mask: 0xff}}},
-		{Name: "B75", Value: 0x2, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x2, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x2, Mask: 0xff}}},
-		{Name: "B110", Value: 0x3, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x3, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x3, Mask: 0xff}}},
-		{Name: "B134", Value: 0x4, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x4, Mask: 0xff}}},
-		{Name: "B150", Value: 0x5, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x5, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x5, Mask: 0xff}}},
-		{Name: "B200", Value: 0x6, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x6, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x6, Mask: 0xff}}},
-		{Name: "B300", Value: 0x7, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x7, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x7, Mask: 0xff}}},
-		{Name: "B600", Value: 0x8, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x8, Mask: 0xff}}},
-		{Name: "B1200", Value: 0x9, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x9, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x9, Mask: 0xff}}},
-		{Name: "B1800", Value: 0xa, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xa, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xa, Mask: 0xff}}},
-		{Name: "B2400", Value: 0xb, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xb, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xb, Mask: 0xff}}},
-		{Name: "B4800", Value: 0xc, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xc, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xc, Mask: 0xff}}},
-		{Name: "B9600", Value: 0xd, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xd, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xd, Mask: 0xff}}},
-		{Name: "B19200", Value: 0xe, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xe, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xe, Mask: 0xff}}},
-		{Name: "B38400", Value: 0xf, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xf, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xf, Mask: 0xff}}},
-		{Name: "B57600", Value: 0x1001, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10, Mask: 0xff}}},
-		{Name: "B115200", Value: 0x1002, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x11, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x11, Mask: 0xff}}},
-		{Name: "B230400", Value: 0x1003, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x12, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x12, Mask: 0xff}}},
-		{Name: "B460800", Value: 0x1004, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x13, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x13, Mask: 0xff}}},
-		{Name: "B500000", Value: 0x1005, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x14, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100a, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x14, Mask: 0xff}}},
-		{Name: "B576000", Value: 0x1006, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x15, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100b, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x15, Mask: 0xff}}},
-		{Name: "B921600", Value: 0x1007, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x16, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1009, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x16, Mask: 0xff}}},
-		{Name: "B1000000", Value: 0x1008, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x17, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100c, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x17, Mask: 0xff}}},
-		{Name: "B1152000", Value: 0x1009, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x18, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100d, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x18, Mask: 0xff}}},
-		{Name: "B1500000", Value: 0x100a, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x19, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100e, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x19, Mask: 0xff}}},
-		{Name: "B2000000", Value: 0x100b, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1a, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100f, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1a, Mask: 0xff}}},
-		{Name: "B2500000", Value: 0x100c, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1b, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1b, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
-		{Name: "B3000000", Value: 0x100d, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1c, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1c, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
-		{Name: "B3500000", Value: 0x100e, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1d, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
-		{Name: "B4000000", Value: 0x100f, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1e, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
-		{Name: "BOTHER", Value: 0x1000, Mask: 0x100f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1f, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1f, Mask: 0xff}}},
+		{Name: "B50", Value: 0x1, Mask: 0x100f, Bits: 0x1, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1, Mask: 0xff}}},
+		{Name: "B75", Value: 0x2, Mask: 0x100f, Bits: 0x2, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x2, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x2, Mask: 0xff}}},
+		{Name: "B110", Value: 0x3, Mask: 0x100f, Bits: 0x3, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x3, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x3, Mask: 0xff}}},
+		{Name: "B134", Value: 0x4, Mask: 0x100f, Bits: 0x4, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x4, Mask: 0xff}}},
+		{Name: "B150", Value: 0x5, Mask: 0x100f, Bits: 0x5, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x5, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x5, Mask: 0xff}}},
+		{Name: "B200", Value: 0x6, Mask: 0x100f, Bits: 0x6, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x6, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x6, Mask: 0xff}}},
+		{Name: "B300", Value: 0x7, Mask: 0x100f, Bits: 0x7, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x7, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x7, Mask: 0xff}}},
+		{Name: "B600", Value: 0x8, Mask: 0x100f, Bits: 0x8, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x8, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x8, Mask: 0xff}}},
+		{Name: "B1200", Value: 0x9, Mask: 0x100f, Bits: 0x9, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x9, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x9, Mask: 0xff}}},
+		{Name: "B1800", Value: 0xa, Mask: 0x100f, Bits: 0xa, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xa, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xa, Mask: 0xff}}},
+		{Name: "B2400", Value: 0xb, Mask: 0x100f, Bits: 0xb, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xb, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xb, Mask: 0xff}}},
+		{Name: "B4800", Value: 0xc, Mask: 0x100f, Bits: 0xc, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xc, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xc, Mask: 0xff}}},
+		{Name: "B9600", Value: 0xd, Mask: 0x100f, Bits: 0xd, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xd, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xd, Mask: 0xff}}},
+		{Name: "B19200", Value: 0xe, Mask: 0x100f, Bits: 0xe, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xe, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xe, Mask: 0xff}}},
+		{Name: "B38400", Value: 0xf, Mask: 0x100f, Bits: 0xf, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0xf, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0xf, Mask: 0xff}}},
+		{Name: "B57600", Value: 0x1001, Mask: 0x100f, Bits: 0x1011, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x10, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x10, Mask: 0xff}}},
+		{Name: "B115200", Value: 0x1002, Mask: 0x100f, Bits: 0x1013, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x11, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x11, Mask: 0xff}}},
+		{Name: "B230400", Value: 0x1003, Mask: 0x100f, Bits: 0x1013, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x12, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x12, Mask: 0xff}}},
+		{Name: "B460800", Value: 0x1004, Mask: 0x100f, Bits: 0x1017, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x13, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x13, Mask: 0xff}}},
+		{Name: "B500000", Value: 0x1005, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x14, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100a, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x14, Mask: 0xff}}},
+		{Name: "B576000", Value: 0x1006, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x15, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100b, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x15, Mask: 0xff}}},
+		{Name: "B921600", Value: 0x1007, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x16, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x1009, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x16, Mask: 0xff}}},
+		{Name: "B1000000", Value: 0x1008, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x17, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100c, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x17, Mask: 0xff}}},
+		{Name: "B1152000", Value: 0x1009, Mask: 0x100f, Bits: 0x101d, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x18, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100d, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x18, Mask: 0xff}}},
+		{Name: "B1500000", Value: 0x100a, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x19, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100e, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x19, Mask: 0xff}}},
+		{Name: "B2000000", Value: 0x100b, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1a, Mask: 0x1f}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x100f, Mask: 0x100f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1a, Mask: 0xff}}},
+		{Name: "B2500000", Value: 0x100c, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1b, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1b, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
+		{Name: "B3000000", Value: 0x100d, Mask: 0x100f, Bits: 0x101d, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1c, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1c, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
+		{Name: "B3500000", Value: 0x100e, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1d, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1d, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
+		{Name: "B4000000", Value: 0x100f, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1e, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1e, Mask: 0xff}, {ABIs: 1<<SPARC64 | 1<<SPARC, Absent: true}}},
+		{Name: "BOTHER", Value: 0x1000, Mask: 0x100f, Bits: 0x101f, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x1f, Mask: 0x1f}, {ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Value: 0x1f, Mask: 0xff}}},
 		{Name: "CS5", Mask: 0x30, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x300}}},
-		{Name: "CS6", Value: 0x10, Mask: 0x30, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100, Mask: 0x300}}},
-		{Name: "CS7", Value: 0x20, Mask: 0x30, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x200, Mask: 0x300}}},
-		{Name: "CS8", Value: 0x30, Mask: 0x30, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x300, Mask: 0x300}}},
-		{Name: "CSTOPB", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}}},
-		{Name: "CREAD", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800}}},
-		{Name: "PARENB", Value: 0x100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000}}},
-		{Name: "PARODD", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2000}}},
-		{Name: "HUPCL", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000}}},
-		{Name: "CLOCAL", Value: 0x800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x8000}}},
-		{Name: "CMSPAR", Value: 0x40000000},
-		{Name: "CRTSCTS", Value: 0x80000000},
+		{Name: "CS6", Value: 0x10, Mask: 0x30, Bits: 0x110, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100, Mask: 0x300}}},
+		{Name: "CS7", Value: 0x20, Mask: 0x30, Bits: 0x220, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x200, Mask: 0x300}}},
+		{Name: "CS8", Value: 0x30, Mask: 0x30, Bits: 0x330, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x300, Mask: 0x300}}},
+		{Name: "CSTOPB", Value: 0x40, Bits: 0x440, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}}},
+		{Name: "CREAD", Value: 0x80, Bits: 0x880, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800}}},
+		{Name: "PARENB", Value: 0x100, Bits: 0x1100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000}}},
+		{Name: "PARODD", Value: 0x200, Bits: 0x2200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2000}}},
+		{Name: "HUPCL", Value: 0x400, Bits: 0x4400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000}}},
+		{Name: "CLOCAL", Value: 0x800, Bits: 0x8800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x8000}}},
+		{Name: "CMSPAR", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "CRTSCTS", Value: 0x80000000, Bits: 0x80000000},
 	},
 }
 
@@ -6278,21 +6470,21 @@ var setTermiosIflag = Set{
 	Name:   "termios_iflag",
 	Prefix: "I",
 	Consts: []Const{
-		{Name: "IGNBRK", Value: 0x1},
-		{Name: "BRKINT", Value: 0x2},
-		{Name: "IGNPAR", Value: 0x4},
-		{Name: "PARMRK", Value: 0x8},
-		{Name: "INPCK", Value: 0x10},
-		{Name: "ISTRIP", Value: 0x20},
-		{Name: "INLCR", Value: 0x40},
-		{Name: "IGNCR", Value: 0x80},
-		{Name: "ICRNL", Value: 0x100},
-		{Name: "IUCLC", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000}}},
-		{Name: "IXON", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x200}}},
-		{Name: "IXANY", Value: 0x800},
-		{Name: "IXOFF", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}}},
-		{Name: "IMAXBEL", Value: 0x2000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x4000}}},
-		{Name: "IUTF8", Value: 0x4000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}}},
+		{Name: "IGNBRK", Value: 0x1, Bits: 0x1},
+		{Name: "BRKINT", Value: 0x2, Bits: 0x2},
+		{Name: "IGNPAR", Value: 0x4, Bits: 0x4},
+		{Name: "PARMRK", Value: 0x8, Bits: 0x8},
+		{Name: "INPCK", Value: 0x10, Bits: 0x10},
+		{Name: "ISTRIP", Value: 0x20, Bits: 0x20},
+		{Name: "INLCR", Value: 0x40, Bits: 0x40},
+		{Name: "IGNCR", Value: 0x80, Bits: 0x80},
+		{Name: "ICRNL", Value: 0x100, Bits: 0x100},
+		{Name: "IUCLC", Value: 0x200, Bits: 0x1200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000}}},
+		{Name: "IXON", Value: 0x400, Bits: 0x600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x200}}},
+		{Name: "IXANY", Value: 0x800, Bits: 0x800},
+		{Name: "IXOFF", Value: 0x1000, Bits: 0x1400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}}},
+		{Name: "IMAXBEL", Value: 0x2000, Bits: 0x6000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x4000}}},
+		{Name: "IUTF8", Value: 0x4000, Bits: 0xc000, PerABI: []ConstABI{{ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x8000}}},
 	},
 }
 
@@ -6300,22 +6492,22 @@ var setTermiosLflag = Set{
 	Name:   "termios_lflag",
 	Prefix: "L",
 	Consts: []Const{
-		{Name: "ISIG", Value: 0x1, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x80}}},
-		{Name: "ICANON", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100}}},
-		{Name: "XCASE", Value: 0x4, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000}}},
-		{Name: "ECHO", Value: 0x8},
-		{Name: "ECHOE", Value: 0x10, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2}}},
-		{Name: "ECHOK", Value: 0x20, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4}}},
-		{Name: "ECHONL", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10}}},
-		{Name: "NOFLSH", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x80000000}}},
-		{Name: "TOSTOP", Value: 0x100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
-		{Name: "ECHOCTL", Value: 0x200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x40}}},
-		{Name: "ECHOPRT", Value: 0x400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x20}}},
-		{Name: "ECHOKE", Value: 0x800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1}}},
-		{Name: "FLUSHO", Value: 0x1000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC, Value: 0x2000}}},
-		{Name: "PENDIN", Value: 0x4000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x20000000}}},
-		{Name: "IEXTEN", Value: 0x8000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x100}}},
-		{Name: "EXTPROC", Value: 0x10000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10000000}}},
+		{Name: "ISIG", Value: 0x1, Bits: 0x81, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x80}}},
+		{Name: "ICANON", Value: 0x2, Bits: 0x102, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100}}},
+		{Name: "XCASE", Value: 0x4, Bits: 0x4004, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000}}},
+		{Name: "ECHO", Value: 0x8, Bits: 0x8},
+		{Name: "ECHOE", Value: 0x10, Bits: 0x12, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2}}},
+		{Name: "ECHOK", Value: 0x20, Bits: 0x24, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4}}},
+		{Name: "ECHONL", Value: 0x40, Bits: 0x50, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10}}},
+		{Name: "NOFLSH", Value: 0x80, Bits: 0x80000080, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x80000000}}},
+		{Name: "TOSTOP", Value: 0x100, Bits: 0x408100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x8000}}},
+		{Name: "ECHOCTL", Value: 0x200, Bits: 0x240, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x40}}},
+		{Name: "ECHOPRT", Value: 0x400, Bits: 0x420, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x20}}},
+		{Name: "ECHOKE", Value: 0x800, Bits: 0x801, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1}}},
+		{Name: "FLUSHO", Value: 0x1000, Bits: 0x803000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32 | 1<<SPARC64 | 1<<SPARC, Value: 0x2000}}},
+		{Name: "PENDIN", Value: 0x4000, Bits: 0x20004000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x20000000}}},
+		{Name: "IEXTEN", Value: 0x8000, Bits: 0x8500, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x100}}},
+		{Name: "EXTPROC", Value: 0x10000, Bits: 0x10010000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10000000}}},
 	},
 }
 
@@ -6324,29 +6516,29 @@ var setTermiosOflag = Set{
 	Prefix: "O",
 	Consts: []Const{
 		{Name: "NL0", Mask: 0x100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x300}}},
-		{Name: "NL1", Value: 0x100, Mask: 0x100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100, Mask: 0x300}}},
+		{Name: "NL1", Value: 0x100, Mask: 0x100, Bits: 0x100, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x100, Mask: 0x300}}},
 		{Name: "CR0", Mask: 0x600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x3000}}},
-		{Name: "CR1", Value: 0x200, Mask: 0x600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000, Mask: 0x3000}}},
-		{Name: "CR2", Value: 0x400, Mask: 0x600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2000, Mask: 0x3000}}},
-		{Name: "CR3", Value: 0x600, Mask: 0x600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x3000, Mask: 0x3000}}},
+		{Name: "CR1", Value: 0x200, Mask: 0x600, Bits: 0x1200, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x1000, Mask: 0x3000}}},
+		{Name: "CR2", Value: 0x400, Mask: 0x600, Bits: 0x2400, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2000, Mask: 0x3000}}},
+		{Name: "CR3", Value: 0x600, Mask: 0x600, Bits: 0x3600, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x3000, Mask: 0x3000}}},
 		{Name: "TAB0", Mask: 0x1800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0xc00}}},
-		{Name: "TAB1", Value: 0x800, Mask: 0x1800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400, Mask: 0xc00}}},
-		{Name: "TAB2", Value: 0x1000, Mask: 0x1800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800, Mask: 0xc00}}},
-		{Name: "XTABS", Value: 0x1800, Mask: 0x1800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0xc00, Mask: 0xc00}}},
+		{Name: "TAB1", Value: 0x800, Mask: 0x1800, Bits: 0xc00, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x400, Mask: 0xc00}}},
+		{Name: "TAB2", Value: 0x1000, Mask: 0x1800, Bits: 0x1800, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x800, Mask: 0xc00}}},
+		{Name: "XTABS", Value: 0x1800, Mask: 0x1800, Bits: 0x1c00, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0xc00, Mask: 0xc00}}},
 		{Name: "BS0", Mask: 0x2000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x8000}}},
-		{Name: "BS1", Value: 0x2000, Mask: 0x2000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x8000, Mask: 0x8000}}},
+		{Name: "BS1", Value: 0x2000, Mask: 0x2000, Bits: 0xa000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x8000, Mask: 0x8000}}},
 		{Name: "VT0", Mask: 0x4000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x10000}}},
-		{Name: "VT1", Value: 0x4000, Mask: 0x4000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10000, Mask: 0x10000}}},
+		{Name: "VT1", Value: 0x4000, Mask: 0x4000, Bits: 0x14000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x10000, Mask: 0x10000}}},
 		{Name: "FF0", Mask: 0x8000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Mask: 0x4000}}},
-		{Name: "FF1", Value: 0x8000, Mask: 0x8000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000, Mask: 0x4000}}},
-		{Name: "OPOST", Value: 0x1},
-		{Name: "OLCUC", Value: 0x2, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4}}},
-		{Name: "ONLCR", Value: 0x4, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2}}},
-		{Name: "OCRNL", Value: 0x8},
-		{Name: "ONOCR", Value: 0x10},
-		{Name: "ONLRET", Value: 0x20},
-		{Name: "OFILL", Value: 0x40},
-		{Name: "OFDEL", Value: 0x80},
+		{Name: "FF1", Value: 0x8000, Mask: 0x8000, Bits: 0xc000, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4000, Mask: 0x4000}}},
+		{Name: "OPOST", Value: 0x1, Bits: 0x1},
+		{Name: "OLCUC", Value: 0x2, Bits: 0x6, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x4}}},
+		{Name: "ONLCR", Value: 0x4, Bits: 0x6, PerABI: []ConstABI{{ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<Alpha, Value: 0x2}}},
+		{Name: "OCRNL", Value: 0x8, Bits: 0x8},
+		{Name: "ONOCR", Value: 0x10, Bits: 0x10},
+		{Name: "ONLRET", Value: 0x20, Bits: 0x20},
+		{Name: "OFILL", Value: 0x40, Bits: 0x40},
+		{Name: "OFDEL", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -6354,7 +6546,7 @@ var setTimer = Set{
 	Name:   "timer",
 	Prefix: "TIMER_",
 	Consts: []Const{
-		{Name: "TIMER_ABSTIME", Value: 0x1},
+		{Name: "TIMER_ABSTIME", Value: 0x1, Bits: 0x1},
 	},
 }
 
@@ -6381,8 +6573,8 @@ var setTimerfdCreate = Set{
 	Name:   "timerfd_create",
 	Prefix: "TFD_",
 	Consts: []Const{
-		{Name: "TFD_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "TFD_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "TFD_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
+		{Name: "TFD_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
 	},
 }
 
@@ -6390,8 +6582,8 @@ var setTimerfdSettime = Set{
 	Name:   "timerfd_settime",
 	Prefix: "TFD_",
 	Consts: []Const{
-		{Name: "TFD_TIMER_ABSTIME", Value: 0x1},
-		{Name: "TFD_TIMER_CANCEL_ON_SET", Value: 0x2},
+		{Name: "TFD_TIMER_ABSTIME", Value: 0x1, Bits: 0x1},
+		{Name: "TFD_TIMER_CANCEL_ON_SET", Value: 0x2, Bits: 0x2},
 	},
 }
 
@@ -6399,22 +6591,22 @@ var setTimexStatus = Set{
 	Name:   "timex_status",
 	Prefix: "STA_",
 	Consts: []Const{
-		{Name: "STA_PLL", Value: 0x1},
-		{Name: "STA_PPSFREQ", Value: 0x2},
-		{Name: "STA_PPSTIME", Value: 0x4},
-		{Name: "STA_FLL", Value: 0x8},
-		{Name: "STA_INS", Value: 0x10},
-		{Name: "STA_DEL", Value: 0x20},
-		{Name: "STA_UNSYNC", Value: 0x40},
-		{Name: "STA_FREQHOLD", Value: 0x80},
-		{Name: "STA_PPSSIGNAL", Value: 0x100},
-		{Name: "STA_PPSJITTER", Value: 0x200},
-		{Name: "STA_PPSWANDER", Value: 0x400},
-		{Name: "STA_PPSERROR", Value: 0x800},
-		{Name: "STA_CLOCKERR", Value: 0x1000},
-		{Name: "STA_NANO", Value: 0x2000},
-		{Name: "STA_MODE", Value: 0x4000},
-		{Name: "STA_CLK", Value: 0x8000},
+		{Name: "STA_PLL", Value: 0x1, Bits: 0x1},
+		{Name: "STA_PPSFREQ", Value: 0x2, Bits: 0x2},
+		{Name: "STA_PPSTIME", Value: 0x4, Bits: 0x4},
+		{Name: "STA_FLL", Value: 0x8, Bits: 0x8},
+		{Name: "STA_INS", Value: 0x10, Bits: 0x10},
+		{Name: "STA_DEL", Value: 0x20, Bits: 0x20},
+		{Name: "STA_UNSYNC", Value: 0x40, Bits: 0x40},
+		{Name: "STA_FREQHOLD", Value: 0x80, Bits: 0x80},
+		{Name: "STA_PPSSIGNAL", Value: 0x100, Bits: 0x100},
+		{Name: "STA_PPSJITTER", Value: 0x200, Bits: 0x200},
+		{Name: "STA_PPSWANDER", Value: 0x400, Bits: 0x400},
+		{Name: "STA_PPSERROR", Value: 0x800, Bits: 0x800},
+		{Name: "STA_CLOCKERR", Value: 0x1000, Bits: 0x1000},
+		{Name: "STA_NANO", Value: 0x2000, Bits: 0x2000},
+		{Name: "STA_MODE", Value: 0x4000, Bits: 0x4000},
+		{Name: "STA_CLK", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -6491,18 +6683,18 @@ var setTtyModem = Set{
 	Name:   "tty_modem",
 	Prefix: "TIOCM_",
 	Consts: []Const{
-		{Name: "TIOCM_LE", Value: 0x1},
-		{Name: "TIOCM_DTR", Value: 0x2},
-		{Name: "TIOCM_RTS", Value: 0x4},
-		{Name: "TIOCM_ST", Value: 0x8, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
-		{Name: "TIOCM_SR", Value: 0x10, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x20}}},
-		{Name: "TIOCM_CTS", Value: 0x20, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x40}}},
-		{Name: "TIOCM_CAR", Value: 0x40, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x100}}},
-		{Name: "TIOCM_RNG", Value: 0x80, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x200}}},
-		{Name: "TIOCM_DSR", Value: 0x100, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x400}}},
-		{Name: "TIOCM_OUT1", Value: 0x2000},
-		{Name: "TIOCM_OUT2", Value: 0x4000},
-		{Name: "TIOCM_LOOP", Value: 0x8000},
+		{Name: "TIOCM_LE", Value: 0x1, Bits: 0x1},
+		{Name: "TIOCM_DTR", Value: 0x2, Bits: 0x2},
+		{Name: "TIOCM_RTS", Value: 0x4, Bits: 0x4},
+		{Name: "TIOCM_ST", Value: 0x8, Bits: 0x18, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x10}}},
+		{Name: "TIOCM_SR", Value: 0x10, Bits: 0x30, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x20}}},
+		{Name: "TIOCM_CTS", Value: 0x20, Bits: 0x60, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x40}}},
+		{Name: "TIOCM_CAR", Value: 0x40, Bits: 0x140, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x100}}},
+		{Name: "TIOCM_RNG", Value: 0x80, Bits: 0x280, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x200}}},
+		{Name: "TIOCM_DSR", Value: 0x100, Bits: 0x500, PerABI: []ConstABI{{ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x400}}},
+		{Name: "TIOCM_OUT1", Value: 0x2000, Bits: 0x2000},
+		{Name: "TIOCM_OUT2", Value: 0x4000, Bits: 0x4000},
+		{Name: "TIOCM_LOOP", Value: 0x8000, Bits: 0x8000},
 	},
 }
 
@@ -6525,19 +6717,19 @@ var setTunFlags = Set{
 	Name:   "tun_flags",
 	Prefix: "IFF_",
 	Consts: []Const{
-		{Name: "IFF_TUN", Value: 0x1},
-		{Name: "IFF_TAP", Value: 0x2},
-		{Name: "IFF_NAPI", Value: 0x10},
-		{Name: "IFF_NAPI_FRAGS", Value: 0x20},
-		{Name: "IFF_NO_CARRIER", Value: 0x40},
-		{Name: "IFF_NO_PI", Value: 0x1000},
-		{Name: "IFF_ONE_QUEUE", Value: 0x2000},
-		{Name: "IFF_VNET_HDR", Value: 0x4000},
-		{Name: "IFF_TUN_EXCL", Value: 0x8000},
-		{Name: "IFF_MULTI_QUEUE", Value: 0x100},
-		{Name: "IFF_ATTACH_QUEUE", Value: 0x200},
-		{Name: "IFF_DETACH_QUEUE", Value: 0x400},
-		{Name: "IFF_PERSIST", Value: 0x800},
+		{Name: "IFF_TUN", Value: 0x1, Bits: 0x1},
+		{Name: "IFF_TAP", Value: 0x2, Bits: 0x2},
+		{Name: "IFF_NAPI", Value: 0x10, Bits: 0x10},
+		{Name: "IFF_NAPI_FRAGS", Value: 0x20, Bits: 0x20},
+		{Name: "IFF_NO_CARRIER", Value: 0x40, Bits: 0x40},
+		{Name: "IFF_NO_PI", Value: 0x1000, Bits: 0x1000},
+		{Name: "IFF_ONE_QUEUE", Value: 0x2000, Bits: 0x2000},
+		{Name: "IFF_VNET_HDR", Value: 0x4000, Bits: 0x4000},
+		{Name: "IFF_TUN_EXCL", Value: 0x8000, Bits: 0x8000},
+		{Name: "IFF_MULTI_QUEUE", Value: 0x100, Bits: 0x100},
+		{Name: "IFF_ATTACH_QUEUE", Value: 0x200, Bits: 0x200},
+		{Name: "IFF_DETACH_QUEUE", Value: 0x400, Bits: 0x400},
+		{Name: "IFF_PERSIST", Value: 0x800, Bits: 0x800},
 	},
 }
 
@@ -6572,25 +6764,25 @@ var setUffdFeature = Set{
 	Name:   "uffd_feature",
 	Prefix: "UFFD_FEATURE_",
 	Consts: []Const{
-		{Name: "UFFD_FEATURE_PAGEFAULT_FLAG_WP", Value: 0x1},
-		{Name: "UFFD_FEATURE_EVENT_FORK", Value: 0x2},
-		{Name: "UFFD_FEATURE_EVENT_REMAP", Value: 0x4},
-		{Name: "UFFD_FEATURE_EVENT_REMOVE", Value: 0x8},
-		{Name: "UFFD_FEATURE_MISSING_HUGETLBFS", Value: 0x10},
-		{Name: "UFFD_FEATURE_MISSING_SHMEM", Value: 0x20},
-		{Name: "UFFD_FEATURE_EVENT_UNMAP", Value: 0x40},
-		{Name: "UFFD_FEATURE_SIGBUS", Value: 0x80},
-		{Name: "UFFD_FEATURE_THREAD_ID", Value: 0x100},
-		{Name: "UFFD_FEATURE_MINOR_HUGETLBFS", Value: 0x200},
-		{Name: "UFFD_FEATURE_MINOR_SHMEM", Value: 0x400},
-		{Name: "UFFD_FEATURE_EXACT_ADDRESS", Value: 0x800},
-		{Name: "UFFD_FEATURE_WP_HUGETLBFS_SHMEM", Value: 0x1000},
-		{Name: "UFFD_FEATURE_WP_UNPOPULATED", Value: 0x2000},
-		{Name: "UFFD_FEATURE_POISON", Value: 0x4000},
-		{Name: "UFFD_FEATURE_WP_ASYNC", Value: 0x8000},
-		{Name: "UFFD_FEATURE_MOVE", Value: 0x10000},
-		{Name: "UFFD_FEATURE_RWP", Value: 0x20000},
-		{Name: "UFFD_FEATURE_RWP_ASYNC", Value: 0x40000},
+		{Name: "UFFD_FEATURE_PAGEFAULT_FLAG_WP", Value: 0x1, Bits: 0x1},
+		{Name: "UFFD_FEATURE_EVENT_FORK", Value: 0x2, Bits: 0x2},
+		{Name: "UFFD_FEATURE_EVENT_REMAP", Value: 0x4, Bits: 0x4},
+		{Name: "UFFD_FEATURE_EVENT_REMOVE", Value: 0x8, Bits: 0x8},
+		{Name: "UFFD_FEATURE_MISSING_HUGETLBFS", Value: 0x10, Bits: 0x10},
+		{Name: "UFFD_FEATURE_MISSING_SHMEM", Value: 0x20, Bits: 0x20},
+		{Name: "UFFD_FEATURE_EVENT_UNMAP", Value: 0x40, Bits: 0x40},
+		{Name: "UFFD_FEATURE_SIGBUS", Value: 0x80, Bits: 0x80},
+		{Name: "UFFD_FEATURE_THREAD_ID", Value: 0x100, Bits: 0x100},
+		{Name: "UFFD_FEATURE_MINOR_HUGETLBFS", Value: 0x200, Bits: 0x200},
+		{Name: "UFFD_FEATURE_MINOR_SHMEM", Value: 0x400, Bits: 0x400},
+		{Name: "UFFD_FEATURE_EXACT_ADDRESS", Value: 0x800, Bits: 0x800},
+		{Name: "UFFD_FEATURE_WP_HUGETLBFS_SHMEM", Value: 0x1000, Bits: 0x1000},
+		{Name: "UFFD_FEATURE_WP_UNPOPULATED", Value: 0x2000, Bits: 0x2000},
+		{Name: "UFFD_FEATURE_POISON", Value: 0x4000, Bits: 0x4000},
+		{Name: "UFFD_FEATURE_WP_ASYNC", Value: 0x8000, Bits: 0x8000},
+		{Name: "UFFD_FEATURE_MOVE", Value: 0x10000, Bits: 0x10000},
+		{Name: "UFFD_FEATURE_RWP", Value: 0x20000, Bits: 0x20000},
+		{Name: "UFFD_FEATURE_RWP_ASYNC", Value: 0x40000, Bits: 0x40000},
 	},
 }
 
@@ -6598,10 +6790,10 @@ var setUffdRegister = Set{
 	Name:   "uffd_register",
 	Prefix: "UFFDIO_REGISTER_MODE_",
 	Consts: []Const{
-		{Name: "UFFDIO_REGISTER_MODE_MISSING", Value: 0x1},
-		{Name: "UFFDIO_REGISTER_MODE_WP", Value: 0x2},
-		{Name: "UFFDIO_REGISTER_MODE_MINOR", Value: 0x4},
-		{Name: "UFFDIO_REGISTER_MODE_RWP", Value: 0x8},
+		{Name: "UFFDIO_REGISTER_MODE_MISSING", Value: 0x1, Bits: 0x1},
+		{Name: "UFFDIO_REGISTER_MODE_WP", Value: 0x2, Bits: 0x2},
+		{Name: "UFFDIO_REGISTER_MODE_MINOR", Value: 0x4, Bits: 0x4},
+		{Name: "UFFDIO_REGISTER_MODE_RWP", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -6609,10 +6801,10 @@ var setUmount = Set{
 	Name:   "umount",
 	Prefix: "MNT_",
 	Consts: []Const{
-		{Name: "MNT_FORCE", Value: 0x1},
-		{Name: "MNT_DETACH", Value: 0x2},
-		{Name: "MNT_EXPIRE", Value: 0x4},
-		{Name: "UMOUNT_NOFOLLOW", Value: 0x8},
+		{Name: "MNT_FORCE", Value: 0x1, Bits: 0x1},
+		{Name: "MNT_DETACH", Value: 0x2, Bits: 0x2},
+		{Name: "MNT_EXPIRE", Value: 0x4, Bits: 0x4},
+		{Name: "UMOUNT_NOFOLLOW", Value: 0x8, Bits: 0x8},
 	},
 }
 
@@ -6620,36 +6812,36 @@ var setUnshare = Set{
 	Name:   "unshare",
 	Prefix: "CLONE_",
 	Consts: []Const{
-		{Name: "CLONE_NEWTIME", Value: 0x80},
-		{Name: "CLONE_VM", Value: 0x100},
-		{Name: "CLONE_FS", Value: 0x200},
-		{Name: "CLONE_FILES", Value: 0x400},
-		{Name: "CLONE_SIGHAND", Value: 0x800},
-		{Name: "CLONE_THREAD", Value: 0x10000},
-		{Name: "CLONE_NEWNS", Value: 0x20000},
-		{Name: "CLONE_SYSVSEM", Value: 0x40000},
-		{Name: "CLONE_NEWCGROUP", Value: 0x2000000},
-		{Name: "CLONE_NEWUTS", Value: 0x4000000},
-		{Name: "CLONE_NEWIPC", Value: 0x8000000},
-		{Name: "CLONE_NEWUSER", Value: 0x10000000},
-		{Name: "CLONE_NEWPID", Value: 0x20000000},
-		{Name: "CLONE_NEWNET", Value: 0x40000000},
-		{Name: "UNSHARE_EMPTY_MNTNS", Value: 0x100000},
+		{Name: "CLONE_NEWTIME", Value: 0x80, Bits: 0x80},
+		{Name: "CLONE_VM", Value: 0x100, Bits: 0x100},
+		{Name: "CLONE_FS", Value: 0x200, Bits: 0x200},
+		{Name: "CLONE_FILES", Value: 0x400, Bits: 0x400},
+		{Name: "CLONE_SIGHAND", Value: 0x800, Bits: 0x800},
+		{Name: "CLONE_THREAD", Value: 0x10000, Bits: 0x10000},
+		{Name: "CLONE_NEWNS", Value: 0x20000, Bits: 0x20000},
+		{Name: "CLONE_SYSVSEM", Value: 0x40000, Bits: 0x40000},
+		{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Bits: 0x2000000},
+		{Name: "CLONE_NEWUTS", Value: 0x4000000, Bits: 0x4000000},
+		{Name: "CLONE_NEWIPC", Value: 0x8000000, Bits: 0x8000000},
+		{Name: "CLONE_NEWUSER", Value: 0x10000000, Bits: 0x10000000},
+		{Name: "CLONE_NEWPID", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "CLONE_NEWNET", Value: 0x40000000, Bits: 0x40000000},
+		{Name: "UNSHARE_EMPTY_MNTNS", Value: 0x100000, Bits: 0x100000},
 	},
 }
 
 var setUserDesc = Set{
 	Name: "user_desc",
 	Consts: []Const{
-		{Name: "seg_32bit", Value: 0x1},
-		{Name: "contents_3", Value: 0x6, Mask: 0x6},
-		{Name: "contents_2", Value: 0x4, Mask: 0x6},
-		{Name: "contents_1", Value: 0x2, Mask: 0x6},
-		{Name: "read_exec_only", Value: 0x8},
-		{Name: "limit_in_pages", Value: 0x10},
-		{Name: "seg_not_present", Value: 0x20},
-		{Name: "useable", Value: 0x40},
-		{Name: "lm", Value: 0x80},
+		{Name: "seg_32bit", Value: 0x1, Bits: 0x1},
+		{Name: "contents_3", Value: 0x6, Mask: 0x6, Bits: 0x6},
+		{Name: "contents_2", Value: 0x4, Mask: 0x6, Bits: 0x4},
+		{Name: "contents_1", Value: 0x2, Mask: 0x6, Bits: 0x2},
+		{Name: "read_exec_only", Value: 0x8, Bits: 0x8},
+		{Name: "limit_in_pages", Value: 0x10, Bits: 0x10},
+		{Name: "seg_not_present", Value: 0x20, Bits: 0x20},
+		{Name: "useable", Value: 0x40, Bits: 0x40},
+		{Name: "lm", Value: 0x80, Bits: 0x80},
 	},
 }
 
@@ -6657,15 +6849,15 @@ var setUserfaultfd = Set{
 	Name:   "userfaultfd",
 	Prefix: "UFFD_",
 	Consts: []Const{
-		{Name: "UFFD_USER_MODE_ONLY", Value: 0x1},
-		{Name: "O_CLOEXEC", Value: 0x80000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
-		{Name: "O_NONBLOCK", Value: 0x800, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "UFFD_USER_MODE_ONLY", Value: 0x1, Bits: 0x1},
+		{Name: "O_NONBLOCK", Value: 0x800, Bits: 0x14884, PerABI: []ConstABI{{ABIs: 1 << Alpha, Value: 0x4}, {ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x4000}, {ABIs: 1<<PARISC64 | 1<<PARISC, Value: 0x10000}, {ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Value: 0x80}}},
+		{Name: "O_CLOEXEC", Value: 0x80000, Bits: 0x680000, PerABI: []ConstABI{{ABIs: 1<<SPARC64 | 1<<SPARC, Value: 0x400000}, {ABIs: 1<<PARISC64 | 1<<PARISC | 1<<Alpha, Value: 0x200000}}},
 	},
 }
 
 var setUtimeNsec = Set{
-	Name:   "utime_nsec",
-	Prefix: "UTIME_",
+	Name: "utime_nsec",
+	Base: BaseUnsigned,
 	Consts: []Const{
 		{Name: "UTIME_NOW", Value: 0x3fffffff},
 		{Name: "UTIME_OMIT", Value: 0x3ffffffe},
@@ -6700,15 +6892,15 @@ var setWait = Set{
 	Name:   "wait",
 	Prefix: "W",
 	Consts: []Const{
-		{Name: "WNOHANG", Value: 0x1},
-		{Name: "WSTOPPED", Value: 0x2},
-		{Name: "WUNTRACED", Value: 0x2},
-		{Name: "WEXITED", Value: 0x4},
-		{Name: "WCONTINUED", Value: 0x8},
-		{Name: "WNOWAIT", Value: 0x1000000},
-		{Name: "__WNOTHREAD", Value: 0x20000000},
-		{Name: "__WCLONE", Value: 0x80000000},
-		{Name: "__WALL", Value: 0x40000000},
+		{Name: "WNOHANG", Value: 0x1, Bits: 0x1},
+		{Name: "WSTOPPED", Value: 0x2, Bits: 0x2},
+		{Name: "WUNTRACED", Value: 0x2, Bits: 0x2},
+		{Name: "WEXITED", Value: 0x4, Bits: 0x4},
+		{Name: "WCONTINUED", Value: 0x8, Bits: 0x8},
+		{Name: "WNOWAIT", Value: 0x1000000, Bits: 0x1000000},
+		{Name: "__WNOTHREAD", Value: 0x20000000, Bits: 0x20000000},
+		{Name: "__WCLONE", Value: 0x80000000, Bits: 0x80000000},
+		{Name: "__WALL", Value: 0x40000000, Bits: 0x40000000},
 	},
 }
 
@@ -6716,57 +6908,57 @@ var setXattr = Set{
 	Name:   "xattr",
 	Prefix: "XATTR_",
 	Consts: []Const{
-		{Name: "XATTR_CREATE", Value: 0x1},
-		{Name: "XATTR_REPLACE", Value: 0x2},
+		{Name: "XATTR_CREATE", Value: 0x1, Bits: 0x1},
+		{Name: "XATTR_REPLACE", Value: 0x2, Bits: 0x2},
 	},
 }
 
 var constTable = [...]constRef{
-	{31, 30},  // 1<<CAP_AUDIT_CONTROL
-	{32, 5},   // 1<<CAP_AUDIT_READ
-	{31, 29},  // 1<<CAP_AUDIT_WRITE
-	{32, 4},   // 1<<CAP_BLOCK_SUSPEND
-	{32, 7},   // 1<<CAP_BPF
-	{32, 8},   // 1<<CAP_CHECKPOINT_RESTORE
-	{31, 0},   // 1<<CAP_CHOWN
-	{31, 1},   // 1<<CAP_DAC_OVERRIDE
-	{31, 2},   // 1<<CAP_DAC_READ_SEARCH
-	{31, 3},   // 1<<CAP_FOWNER
-	{31, 4},   // 1<<CAP_FSETID
-	{31, 14},  // 1<<CAP_IPC_LOCK
-	{31, 15},  // 1<<CAP_IPC_OWNER
-	{31, 5},   // 1<<CAP_KILL
-	{31, 28},  // 1<<CAP_LEASE
-	{31, 9},   // 1<<CAP_LINUX_IMMUTABLE
-	{32, 1},   // 1<<CAP_MAC_ADMIN
-	{32, 0},   // 1<<CAP_MAC_OVERRIDE
-	{31, 27},  // 1<<CAP_MKNOD
-	{31, 12},  // 1<<CAP_NET_ADMIN
-	{31, 10},  // 1<<CAP_NET_BIND_SERVICE
-	{31, 11},  // 1<<CAP_NET_BROADCAST
-	{31, 13},  // 1<<CAP_NET_RAW
-	{32, 6},   // 1<<CAP_PERFMON
-	{31, 31},  // 1<<CAP_SETFCAP
-	{31, 6},   // 1<<CAP_SETGID
-	{31, 8},   // 1<<CAP_SETPCAP
-	{31, 7},   // 1<<CAP_SETUID
-	{32, 2},   // 1<<CAP_SYSLOG
-	{31, 21},  // 1<<CAP_SYS_ADMIN
-	{31, 22},  // 1<<CAP_SYS_BOOT
-	{31, 18},  // 1<<CAP_SYS_CHROOT
-	{31, 16},  // 1<<CAP_SYS_MODULE
-	{31, 23},  // 1<<CAP_SYS_NICE
-	{31, 20},  // 1<<CAP_SYS_PACCT
-	{31, 19},  // 1<<CAP_SYS_PTRACE
-	{31, 17},  // 1<<CAP_SYS_RAWIO
-	{31, 24},  // 1<<CAP_SYS_RESOURCE
-	{31, 25},  // 1<<CAP_SYS_TIME
-	{31, 26},  // 1<<CAP_SYS_TTY_CONFIG
-	{32, 3},   // 1<<CAP_WAKE_ALARM
-	{162, 10}, // ADDR_COMPAT_LAYOUT
-	{162, 12}, // ADDR_LIMIT_32BIT
-	{162, 16}, // ADDR_LIMIT_3GB
-	{162, 7},  // ADDR_NO_RANDOMIZE
+	{32, 30},  // 1<<CAP_AUDIT_CONTROL
+	{32, 37},  // 1<<CAP_AUDIT_READ
+	{32, 29},  // 1<<CAP_AUDIT_WRITE
+	{32, 36},  // 1<<CAP_BLOCK_SUSPEND
+	{32, 39},  // 1<<CAP_BPF
+	{32, 40},  // 1<<CAP_CHECKPOINT_RESTORE
+	{32, 0},   // 1<<CAP_CHOWN
+	{32, 1},   // 1<<CAP_DAC_OVERRIDE
+	{32, 2},   // 1<<CAP_DAC_READ_SEARCH
+	{32, 3},   // 1<<CAP_FOWNER
+	{32, 4},   // 1<<CAP_FSETID
+	{32, 14},  // 1<<CAP_IPC_LOCK
+	{32, 15},  // 1<<CAP_IPC_OWNER
+	{32, 5},   // 1<<CAP_KILL
+	{32, 28},  // 1<<CAP_LEASE
+	{32, 9},   // 1<<CAP_LINUX_IMMUTABLE
+	{32, 33},  // 1<<CAP_MAC_ADMIN
+	{32, 32},  // 1<<CAP_MAC_OVERRIDE
+	{32, 27},  // 1<<CAP_MKNOD
+	{32, 12},  // 1<<CAP_NET_ADMIN
+	{32, 10},  // 1<<CAP_NET_BIND_SERVICE
+	{32, 11},  // 1<<CAP_NET_BROADCAST
+	{32, 13},  // 1<<CAP_NET_RAW
+	{32, 38},  // 1<<CAP_PERFMON
+	{32, 31},  // 1<<CAP_SETFCAP
+	{32, 6},   // 1<<CAP_SETGID
+	{32, 8},   // 1<<CAP_SETPCAP
+	{32, 7},   // 1<<CAP_SETUID
+	{32, 34},  // 1<<CAP_SYSLOG
+	{32, 21},  // 1<<CAP_SYS_ADMIN
+	{32, 22},  // 1<<CAP_SYS_BOOT
+	{32, 18},  // 1<<CAP_SYS_CHROOT
+	{32, 16},  // 1<<CAP_SYS_MODULE
+	{32, 23},  // 1<<CAP_SYS_NICE
+	{32, 20},  // 1<<CAP_SYS_PACCT
+	{32, 19},  // 1<<CAP_SYS_PTRACE
+	{32, 17},  // 1<<CAP_SYS_RAWIO
+	{32, 24},  // 1<<CAP_SYS_RESOURCE
+	{32, 25},  // 1<<CAP_SYS_TIME
+	{32, 26},  // 1<<CAP_SYS_TTY_CONFIG
+	{32, 35},  // 1<<CAP_WAKE_ALARM
+	{164, 10}, // ADDR_COMPAT_LAYOUT
+	{164, 12}, // ADDR_LIMIT_32BIT
+	{164, 16}, // ADDR_LIMIT_3GB
+	{164, 7},  // ADDR_NO_RANDOMIZE
 	{1, 5},    // ADJ_ESTERROR
 	{1, 3},    // ADJ_FREQUENCY
 	{1, 4},    // ADJ_MAXERROR
@@ -6860,478 +7052,545 @@ var constTable = [...]constRef{
 	{7, 1},    // ARCH_SHSTK_WRSS
 	{8, 0},    // ARCH_XCOMP_TILECFG
 	{8, 1},    // ARCH_XCOMP_TILEDATA
-	{10, 1},   // AT_EACCESS
-	{9, 3},    // AT_EMPTY_PATH
-	{44, 2},   // AT_EXECVE_CHECK
-	{11, 1},   // AT_HANDLE_CONNECTABLE
-	{11, 2},   // AT_HANDLE_FID
-	{11, 0},   // AT_HANDLE_MNT_ID_UNIQUE
-	{9, 2},    // AT_NO_AUTOMOUNT
-	{9, 4},    // AT_RECURSIVE
-	{13, 0},   // AT_REMOVEDIR
-	{12, 2},   // AT_STATX_DONT_SYNC
-	{12, 1},   // AT_STATX_FORCE_SYNC
-	{12, 0},   // AT_STATX_SYNC_AS_STAT
-	{12, 3},   // AT_STATX_SYNC_TYPE
-	{9, 1},    // AT_SYMLINK_FOLLOW
-	{9, 0},    // AT_SYMLINK_NOFOLLOW
-	{87, 142}, // AUTOFS_IOC_ASKUMOUNT
-	{87, 136}, // AUTOFS_IOC_CATATONIC
-	{87, 139}, // AUTOFS_IOC_EXPIRE
-	{87, 140}, // AUTOFS_IOC_EXPIRE_MULTI
-	{87, 135}, // AUTOFS_IOC_FAIL
-	{87, 141}, // AUTOFS_IOC_PROTOSUBVER
-	{87, 137}, // AUTOFS_IOC_PROTOVER
-	{87, 134}, // AUTOFS_IOC_READY
-	{87, 138}, // AUTOFS_IOC_SETTIMEOUT
-	{283, 0},  // B0
-	{283, 23}, // B1000000
-	{283, 3},  // B110
-	{283, 17}, // B115200
-	{283, 24}, // B1152000
-	{283, 9},  // B1200
-	{283, 4},  // B134
-	{283, 5},  // B150
-	{283, 25}, // B1500000
-	{283, 10}, // B1800
-	{283, 14}, // B19200
-	{283, 6},  // B200
-	{283, 26}, // B2000000
-	{283, 18}, // B230400
-	{283, 11}, // B2400
-	{283, 27}, // B2500000
-	{283, 7},  // B300
-	{283, 28}, // B3000000
-	{283, 29}, // B3500000
-	{283, 15}, // B38400
-	{283, 30}, // B4000000
-	{283, 19}, // B460800
-	{283, 12}, // B4800
-	{283, 1},  // B50
-	{283, 20}, // B500000
-	{283, 16}, // B57600
-	{283, 21}, // B576000
-	{283, 8},  // B600
-	{283, 2},  // B75
-	{283, 22}, // B921600
-	{283, 13}, // B9600
-	{87, 241}, // BLKALIGNOFF
-	{87, 231}, // BLKBSZGET
-	{87, 232}, // BLKBSZSET
-	{87, 254}, // BLKCLOSEZONE
-	{87, 238}, // BLKDISCARD
-	{87, 243}, // BLKDISCARDZEROES
-	{87, 255}, // BLKFINISHZONE
-	{87, 222}, // BLKFLSBUF
-	{87, 226}, // BLKFRAGET
-	{87, 225}, // BLKFRASET
-	{87, 247}, // BLKGETDISKSEQ
-	{87, 252}, // BLKGETNRZONES
-	{87, 221}, // BLKGETSIZE
-	{87, 233}, // BLKGETSIZE64
-	{87, 251}, // BLKGETZONESZ
-	{87, 239}, // BLKIOMIN
-	{87, 240}, // BLKIOOPT
-	{87, 253}, // BLKOPENZONE
-	{87, 242}, // BLKPBSZGET
-	{87, 230}, // BLKPG
-	{14, 0},   // BLKPG_ADD_PARTITION
-	{14, 1},   // BLKPG_DEL_PARTITION
-	{14, 2},   // BLKPG_RESIZE_PARTITION
-	{87, 224}, // BLKRAGET
-	{87, 223}, // BLKRASET
-	{87, 249}, // BLKREPORTZONE
-	{87, 256}, // BLKREPORTZONEV2
-	{87, 250}, // BLKRESETZONE
-	{87, 219}, // BLKROGET
-	{87, 218}, // BLKROSET
-	{87, 245}, // BLKROTATIONAL
-	{87, 220}, // BLKRRPART
-	{87, 244}, // BLKSECDISCARD
-	{87, 228}, // BLKSECTGET
-	{87, 227}, // BLKSECTSET
-	{87, 229}, // BLKSSZGET
-	{87, 234}, // BLKTRACESETUP
-	{87, 248}, // BLKTRACESETUP2
-	{87, 235}, // BLKTRACESTART
-	{87, 236}, // BLKTRACESTOP
-	{87, 237}, // BLKTRACETEARDOWN
-	{87, 246}, // BLKZEROOUT
-	{283, 31}, // BOTHER
-	{17, 19},  // BPF_BTF_GET_FD_BY_ID
-	{17, 23},  // BPF_BTF_GET_NEXT_ID
-	{17, 18},  // BPF_BTF_LOAD
-	{16, 6},   // BPF_CGROUP_DEVICE
-	{16, 21},  // BPF_CGROUP_GETSOCKOPT
-	{16, 8},   // BPF_CGROUP_INET4_BIND
-	{16, 10},  // BPF_CGROUP_INET4_CONNECT
-	{16, 29},  // BPF_CGROUP_INET4_GETPEERNAME
-	{16, 31},  // BPF_CGROUP_INET4_GETSOCKNAME
-	{16, 12},  // BPF_CGROUP_INET4_POST_BIND
-	{16, 9},   // BPF_CGROUP_INET6_BIND
-	{16, 11},  // BPF_CGROUP_INET6_CONNECT
-	{16, 30},  // BPF_CGROUP_INET6_GETPEERNAME
-	{16, 32},  // BPF_CGROUP_INET6_GETSOCKNAME
-	{16, 13},  // BPF_CGROUP_INET6_POST_BIND
-	{16, 1},   // BPF_CGROUP_INET_EGRESS
-	{16, 0},   // BPF_CGROUP_INET_INGRESS
-	{16, 2},   // BPF_CGROUP_INET_SOCK_CREATE
-	{16, 34},  // BPF_CGROUP_INET_SOCK_RELEASE
-	{16, 22},  // BPF_CGROUP_SETSOCKOPT
-	{16, 3},   // BPF_CGROUP_SOCK_OPS
-	{16, 18},  // BPF_CGROUP_SYSCTL
-	{16, 19},  // BPF_CGROUP_UDP4_RECVMSG
-	{16, 14},  // BPF_CGROUP_UDP4_SENDMSG
-	{16, 20},  // BPF_CGROUP_UDP6_RECVMSG
-	{16, 15},  // BPF_CGROUP_UDP6_SENDMSG
-	{16, 49},  // BPF_CGROUP_UNIX_CONNECT
-	{16, 52},  // BPF_CGROUP_UNIX_GETPEERNAME
-	{16, 53},  // BPF_CGROUP_UNIX_GETSOCKNAME
-	{16, 51},  // BPF_CGROUP_UNIX_RECVMSG
-	{16, 50},  // BPF_CGROUP_UNIX_SENDMSG
-	{17, 32},  // BPF_ENABLE_STATS
-	{19, 1},   // BPF_EXIST
-	{16, 17},  // BPF_FLOW_DISSECTOR
-	{15, 4},   // BPF_F_AFTER
-	{15, 1},   // BPF_F_ALLOW_MULTI
-	{15, 0},   // BPF_F_ALLOW_OVERRIDE
-	{19, 4},   // BPF_F_ALL_CPUS
-	{22, 1},   // BPF_F_ANY_ALIGNMENT
-	{15, 3},   // BPF_F_BEFORE
-	{20, 9},   // BPF_F_CLONE
-	{19, 3},   // BPF_F_CPU
-	{15, 5},   // BPF_F_ID
-	{20, 12},  // BPF_F_INNER_MAP
-	{15, 7},   // BPF_F_LINK
-	{19, 2},   // BPF_F_LOCK
-	{20, 10},  // BPF_F_MMAPABLE
-	{20, 1},   // BPF_F_NO_COMMON_LRU
-	{20, 0},   // BPF_F_NO_PREALLOC
-	{20, 18},  // BPF_F_NO_USER_CONV
-	{20, 2},   // BPF_F_NUMA_NODE
-	{18, 2},   // BPF_F_PATH_FD
-	{15, 6},   // BPF_F_PREORDER
-	{20, 11},  // BPF_F_PRESERVE_ELEMS
-	{24, 0},   // BPF_F_QUERY_EFFECTIVE
-	{20, 19},  // BPF_F_RB_OVERWRITE
-	{18, 0},   // BPF_F_RDONLY
-	{20, 7},   // BPF_F_RDONLY_PROG
-	{15, 2},   // BPF_F_REPLACE
-	{20, 17},  // BPF_F_SEGV_ON_FAULT
-	{22, 4},   // BPF_F_SLEEPABLE
-	{20, 5},   // BPF_F_STACK_BUILD_ID
-	{22, 0},   // BPF_F_STRICT_ALIGNMENT
-	{22, 7},   // BPF_F_TEST_REG_INVARIANTS
-	{22, 2},   // BPF_F_TEST_RND_HI32
-	{26, 0},   // BPF_F_TEST_RUN_ON_CPU
-	{26, 2},   // BPF_F_TEST_SKB_CHECKSUM_COMPLETE
-	{22, 3},   // BPF_F_TEST_STATE_FREQ
-	{26, 1},   // BPF_F_TEST_XDP_LIVE_FRAMES
-	{18, 3},   // BPF_F_TOKEN_FD
-	{20, 15},  // BPF_F_VTYPE_BTF_OBJ_FD
-	{18, 1},   // BPF_F_WRONLY
-	{20, 8},   // BPF_F_WRONLY_PROG
-	{22, 6},   // BPF_F_XDP_DEV_BOUND_ONLY
-	{22, 5},   // BPF_F_XDP_HAS_FRAGS
-	{20, 6},   // BPF_F_ZERO_SEED
-	{17, 33},  // BPF_ITER_CREATE
-	{17, 28},  // BPF_LINK_CREATE
-	{17, 34},  // BPF_LINK_DETACH
-	{17, 30},  // BPF_LINK_GET_FD_BY_ID
-	{17, 31},  // BPF_LINK_GET_NEXT_ID
-	{17, 29},  // BPF_LINK_UPDATE
-	{16, 16},  // BPF_LIRC_MODE2
-	{16, 43},  // BPF_LSM_CGROUP
-	{16, 27},  // BPF_LSM_MAC
-	{17, 0},   // BPF_MAP_CREATE
-	{17, 27},  // BPF_MAP_DELETE_BATCH
-	{17, 3},   // BPF_MAP_DELETE_ELEM
-	{17, 22},  // BPF_MAP_FREEZE
-	{17, 14},  // BPF_MAP_GET_FD_BY_ID
-	{17, 12},  // BPF_MAP_GET_NEXT_ID
-	{17, 4},   // BPF_MAP_GET_NEXT_KEY
-	{17, 25},  // BPF_MAP_LOOKUP_AND_DELETE_BATCH
-	{17, 21},  // BPF_MAP_LOOKUP_AND_DELETE_ELEM
-	{17, 24},  // BPF_MAP_LOOKUP_BATCH
-	{17, 1},   // BPF_MAP_LOOKUP_ELEM
-	{21, 33},  // BPF_MAP_TYPE_ARENA
-	{21, 2},   // BPF_MAP_TYPE_ARRAY
-	{21, 12},  // BPF_MAP_TYPE_ARRAY_OF_MAPS
-	{21, 30},  // BPF_MAP_TYPE_BLOOM_FILTER
-	{21, 8},   // BPF_MAP_TYPE_CGROUP_ARRAY
-	{21, 19},  // BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED
-	{21, 32},  // BPF_MAP_TYPE_CGRP_STORAGE
-	{21, 16},  // BPF_MAP_TYPE_CPUMAP
-	{21, 14},  // BPF_MAP_TYPE_DEVMAP
-	{21, 25},  // BPF_MAP_TYPE_DEVMAP_HASH
-	{21, 1},   // BPF_MAP_TYPE_HASH
-	{21, 13},  // BPF_MAP_TYPE_HASH_OF_MAPS
-	{21, 28},  // BPF_MAP_TYPE_INODE_STORAGE
-	{21, 34},  // BPF_MAP_TYPE_INSN_ARRAY
-	{21, 11},  // BPF_MAP_TYPE_LPM_TRIE
-	{21, 9},   // BPF_MAP_TYPE_LRU_HASH
-	{21, 10},  // BPF_MAP_TYPE_LRU_PERCPU_HASH
-	{21, 6},   // BPF_MAP_TYPE_PERCPU_ARRAY
-	{21, 21},  // BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED
-	{21, 5},   // BPF_MAP_TYPE_PERCPU_HASH
-	{21, 4},   // BPF_MAP_TYPE_PERF_EVENT_ARRAY
-	{21, 3},   // BPF_MAP_TYPE_PROG_ARRAY
-	{21, 22},  // BPF_MAP_TYPE_QUEUE
-	{21, 20},  // BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
-	{21, 35},  // BPF_MAP_TYPE_RHASH
-	{21, 27},  // BPF_MAP_TYPE_RINGBUF
-	{21, 24},  // BPF_MAP_TYPE_SK_STORAGE
-	{21, 18},  // BPF_MAP_TYPE_SOCKHASH
-	{21, 15},  // BPF_MAP_TYPE_SOCKMAP
-	{21, 23},  // BPF_MAP_TYPE_STACK
-	{21, 7},   // BPF_MAP_TYPE_STACK_TRACE
-	{21, 26},  // BPF_MAP_TYPE_STRUCT_OPS
-	{21, 29},  // BPF_MAP_TYPE_TASK_STORAGE
-	{21, 0},   // BPF_MAP_TYPE_UNSPEC
-	{21, 31},  // BPF_MAP_TYPE_USER_RINGBUF
-	{21, 17},  // BPF_MAP_TYPE_XSKMAP
-	{17, 26},  // BPF_MAP_UPDATE_BATCH
-	{17, 2},   // BPF_MAP_UPDATE_ELEM
-	{16, 26},  // BPF_MODIFY_RETURN
-	{16, 45},  // BPF_NETFILTER
-	{16, 55},  // BPF_NETKIT_PEER
-	{16, 54},  // BPF_NETKIT_PRIMARY
-	{19, 0},   // BPF_NOEXIST
-	{17, 7},   // BPF_OBJ_GET
-	{17, 15},  // BPF_OBJ_GET_INFO_BY_FD
-	{17, 6},   // BPF_OBJ_PIN
-	{16, 41},  // BPF_PERF_EVENT
-	{17, 38},  // BPF_PROG_ASSOC_STRUCT_OPS
-	{17, 8},   // BPF_PROG_ATTACH
-	{17, 35},  // BPF_PROG_BIND_MAP
-	{17, 9},   // BPF_PROG_DETACH
-	{17, 13},  // BPF_PROG_GET_FD_BY_ID
-	{17, 11},  // BPF_PROG_GET_NEXT_ID
-	{17, 5},   // BPF_PROG_LOAD
-	{17, 16},  // BPF_PROG_QUERY
-	{17, 37},  // BPF_PROG_STREAM_READ_BY_FD
-	{17, 10},  // BPF_PROG_TEST_RUN
-	{23, 15},  // BPF_PROG_TYPE_CGROUP_DEVICE
-	{23, 8},   // BPF_PROG_TYPE_CGROUP_SKB
-	{23, 9},   // BPF_PROG_TYPE_CGROUP_SOCK
-	{23, 25},  // BPF_PROG_TYPE_CGROUP_SOCKOPT
-	{23, 18},  // BPF_PROG_TYPE_CGROUP_SOCK_ADDR
-	{23, 23},  // BPF_PROG_TYPE_CGROUP_SYSCTL
-	{23, 28},  // BPF_PROG_TYPE_EXT
-	{23, 22},  // BPF_PROG_TYPE_FLOW_DISSECTOR
-	{23, 2},   // BPF_PROG_TYPE_KPROBE
-	{23, 20},  // BPF_PROG_TYPE_LIRC_MODE2
-	{23, 29},  // BPF_PROG_TYPE_LSM
-	{23, 10},  // BPF_PROG_TYPE_LWT_IN
-	{23, 11},  // BPF_PROG_TYPE_LWT_OUT
-	{23, 19},  // BPF_PROG_TYPE_LWT_SEG6LOCAL
-	{23, 12},  // BPF_PROG_TYPE_LWT_XMIT
-	{23, 32},  // BPF_PROG_TYPE_NETFILTER
-	{23, 7},   // BPF_PROG_TYPE_PERF_EVENT
-	{23, 17},  // BPF_PROG_TYPE_RAW_TRACEPOINT
-	{23, 24},  // BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE
-	{23, 4},   // BPF_PROG_TYPE_SCHED_ACT
-	{23, 3},   // BPF_PROG_TYPE_SCHED_CLS
-	{23, 30},  // BPF_PROG_TYPE_SK_LOOKUP
-	{23, 16},  // BPF_PROG_TYPE_SK_MSG
-	{23, 21},  // BPF_PROG_TYPE_SK_REUSEPORT
-	{23, 14},  // BPF_PROG_TYPE_SK_SKB
-	{23, 1},   // BPF_PROG_TYPE_SOCKET_FILTER
-	{23, 13},  // BPF_PROG_TYPE_SOCK_OPS
-	{23, 27},  // BPF_PROG_TYPE_STRUCT_OPS
-	{23, 31},  // BPF_PROG_TYPE_SYSCALL
-	{23, 5},   // BPF_PROG_TYPE_TRACEPOINT
-	{23, 26},  // BPF_PROG_TYPE_TRACING
-	{23, 0},   // BPF_PROG_TYPE_UNSPEC
-	{23, 6},   // BPF_PROG_TYPE_XDP
-	{17, 17},  // BPF_RAW_TRACEPOINT_OPEN
-	{16, 36},  // BPF_SK_LOOKUP
-	{16, 7},   // BPF_SK_MSG_VERDICT
-	{16, 39},  // BPF_SK_REUSEPORT_SELECT
-	{16, 40},  // BPF_SK_REUSEPORT_SELECT_OR_MIGRATE
-	{16, 4},   // BPF_SK_SKB_STREAM_PARSER
-	{16, 5},   // BPF_SK_SKB_STREAM_VERDICT
-	{16, 38},  // BPF_SK_SKB_VERDICT
-	{25, 0},   // BPF_STATS_RUN_TIME
-	{16, 44},  // BPF_STRUCT_OPS
-	{17, 20},  // BPF_TASK_FD_QUERY
-	{16, 47},  // BPF_TCX_EGRESS
-	{16, 46},  // BPF_TCX_INGRESS
-	{17, 36},  // BPF_TOKEN_CREATE
-	{16, 24},  // BPF_TRACE_FENTRY
-	{16, 59},  // BPF_TRACE_FENTRY_MULTI
-	{16, 25},  // BPF_TRACE_FEXIT
-	{16, 60},  // BPF_TRACE_FEXIT_MULTI
-	{16, 58},  // BPF_TRACE_FSESSION
-	{16, 61},  // BPF_TRACE_FSESSION_MULTI
-	{16, 28},  // BPF_TRACE_ITER
-	{16, 42},  // BPF_TRACE_KPROBE_MULTI
-	{16, 56},  // BPF_TRACE_KPROBE_SESSION
-	{16, 23},  // BPF_TRACE_RAW_TP
-	{16, 48},  // BPF_TRACE_UPROBE_MULTI
-	{16, 57},  // BPF_TRACE_UPROBE_SESSION
-	{16, 37},  // BPF_XDP
-	{16, 35},  // BPF_XDP_CPUMAP
-	{16, 33},  // BPF_XDP_DEVMAP
-	{284, 1},  // BRKINT
-	{286, 10}, // BS0
-	{286, 11}, // BS1
-	{27, 7},   // BTPROTO_AVDTP
-	{27, 4},   // BTPROTO_BNEP
-	{27, 5},   // BTPROTO_CMTP
-	{27, 1},   // BTPROTO_HCI
-	{27, 6},   // BTPROTO_HIDP
-	{27, 8},   // BTPROTO_ISO
-	{27, 0},   // BTPROTO_L2CAP
-	{27, 3},   // BTPROTO_RFCOMM
-	{27, 2},   // BTPROTO_SCO
-	{28, 2},   // BTRFS_DEVICE_SPEC_BY_ID
-	{87, 161}, // BTRFS_IOC_ADD_DEV
-	{87, 163}, // BTRFS_IOC_BALANCE
-	{87, 185}, // BTRFS_IOC_BALANCE_CTL
-	{87, 186}, // BTRFS_IOC_BALANCE_PROGRESS
-	{87, 184}, // BTRFS_IOC_BALANCE_V2
-	{87, 160}, // BTRFS_IOC_CLONE
-	{87, 164}, // BTRFS_IOC_CLONE_RANGE
-	{87, 171}, // BTRFS_IOC_DEFAULT_SUBVOL
-	{87, 153}, // BTRFS_IOC_DEFRAG
-	{87, 167}, // BTRFS_IOC_DEFRAG_RANGE
-	{87, 191}, // BTRFS_IOC_DEVICES_READY
-	{87, 182}, // BTRFS_IOC_DEV_INFO
-	{87, 202}, // BTRFS_IOC_DEV_REPLACE
-	{87, 213}, // BTRFS_IOC_ENCODED_READ
-	{87, 214}, // BTRFS_IOC_ENCODED_WRITE
-	{87, 203}, // BTRFS_IOC_FILE_EXTENT_SAME
-	{87, 156}, // BTRFS_IOC_FORGET_DEV
-	{87, 183}, // BTRFS_IOC_FS_INFO
-	{87, 216}, // BTRFS_IOC_GET_CSUMS
-	{87, 201}, // BTRFS_IOC_GET_DEV_STATS
-	{87, 204}, // BTRFS_IOC_GET_FEATURES
-	{87, 199}, // BTRFS_IOC_GET_FSLABEL
-	{87, 209}, // BTRFS_IOC_GET_SUBVOL_INFO
-	{87, 210}, // BTRFS_IOC_GET_SUBVOL_ROOTREF
-	{87, 206}, // BTRFS_IOC_GET_SUPPORTED_FEATURES
-	{87, 170}, // BTRFS_IOC_INO_LOOKUP
-	{87, 211}, // BTRFS_IOC_INO_LOOKUP_USER
-	{87, 187}, // BTRFS_IOC_INO_PATHS
-	{87, 188}, // BTRFS_IOC_LOGICAL_INO
-	{87, 208}, // BTRFS_IOC_LOGICAL_INO_V2
-	{87, 193}, // BTRFS_IOC_QGROUP_ASSIGN
-	{87, 194}, // BTRFS_IOC_QGROUP_CREATE
-	{87, 195}, // BTRFS_IOC_QGROUP_LIMIT
-	{87, 192}, // BTRFS_IOC_QUOTA_CTL
-	{87, 196}, // BTRFS_IOC_QUOTA_RESCAN
-	{87, 197}, // BTRFS_IOC_QUOTA_RESCAN_STATUS
-	{87, 198}, // BTRFS_IOC_QUOTA_RESCAN_WAIT
-	{87, 154}, // BTRFS_IOC_RESIZE
-	{87, 162}, // BTRFS_IOC_RM_DEV
-	{87, 207}, // BTRFS_IOC_RM_DEV_V2
-	{87, 155}, // BTRFS_IOC_SCAN_DEV
-	{87, 179}, // BTRFS_IOC_SCRUB
-	{87, 180}, // BTRFS_IOC_SCRUB_CANCEL
-	{87, 181}, // BTRFS_IOC_SCRUB_PROGRESS
-	{87, 190}, // BTRFS_IOC_SEND
-	{87, 205}, // BTRFS_IOC_SET_FEATURES
-	{87, 200}, // BTRFS_IOC_SET_FSLABEL
-	{87, 189}, // BTRFS_IOC_SET_RECEIVED_SUBVOL
-	{87, 217}, // BTRFS_IOC_SHUTDOWN
-	{87, 152}, // BTRFS_IOC_SNAP_CREATE
-	{87, 175}, // BTRFS_IOC_SNAP_CREATE_V2
-	{87, 166}, // BTRFS_IOC_SNAP_DESTROY
-	{87, 212}, // BTRFS_IOC_SNAP_DESTROY_V2
-	{87, 172}, // BTRFS_IOC_SPACE_INFO
-	{87, 173}, // BTRFS_IOC_START_SYNC
-	{87, 165}, // BTRFS_IOC_SUBVOL_CREATE
-	{87, 176}, // BTRFS_IOC_SUBVOL_CREATE_V2
-	{87, 177}, // BTRFS_IOC_SUBVOL_GETFLAGS
-	{87, 178}, // BTRFS_IOC_SUBVOL_SETFLAGS
-	{87, 215}, // BTRFS_IOC_SUBVOL_SYNC_WAIT
-	{87, 159}, // BTRFS_IOC_SYNC
-	{87, 158}, // BTRFS_IOC_TRANS_END
-	{87, 157}, // BTRFS_IOC_TRANS_START
-	{87, 168}, // BTRFS_IOC_TREE_SEARCH
-	{87, 169}, // BTRFS_IOC_TREE_SEARCH_V2
-	{87, 174}, // BTRFS_IOC_WAIT_SYNC
-	{28, 1},   // BTRFS_SUBVOL_QGROUP_INHERIT
-	{28, 0},   // BTRFS_SUBVOL_RDONLY
-	{28, 3},   // BTRFS_SUBVOL_SPEC_BY_ID
-	{29, 1},   // CAN_BCM
-	{29, 5},   // CAN_ISOTP
-	{29, 6},   // CAN_J1939
-	{29, 4},   // CAN_MCNET
-	{29, 0},   // CAN_RAW
-	{29, 2},   // CAN_TP16
-	{29, 3},   // CAN_TP20
-	{30, 30},  // CAP_AUDIT_CONTROL
-	{30, 37},  // CAP_AUDIT_READ
-	{30, 29},  // CAP_AUDIT_WRITE
-	{30, 36},  // CAP_BLOCK_SUSPEND
-	{30, 39},  // CAP_BPF
-	{30, 40},  // CAP_CHECKPOINT_RESTORE
-	{30, 0},   // CAP_CHOWN
-	{30, 1},   // CAP_DAC_OVERRIDE
-	{30, 2},   // CAP_DAC_READ_SEARCH
-	{30, 3},   // CAP_FOWNER
-	{30, 4},   // CAP_FSETID
-	{30, 14},  // CAP_IPC_LOCK
-	{30, 15},  // CAP_IPC_OWNER
-	{30, 5},   // CAP_KILL
-	{30, 28},  // CAP_LEASE
-	{30, 9},   // CAP_LINUX_IMMUTABLE
-	{30, 33},  // CAP_MAC_ADMIN
-	{30, 32},  // CAP_MAC_OVERRIDE
-	{30, 27},  // CAP_MKNOD
-	{30, 12},  // CAP_NET_ADMIN
-	{30, 10},  // CAP_NET_BIND_SERVICE
-	{30, 11},  // CAP_NET_BROADCAST
-	{30, 13},  // CAP_NET_RAW
-	{30, 38},  // CAP_PERFMON
-	{30, 31},  // CAP_SETFCAP
-	{30, 6},   // CAP_SETGID
-	{30, 8},   // CAP_SETPCAP
-	{30, 7},   // CAP_SETUID
-	{30, 34},  // CAP_SYSLOG
-	{30, 21},  // CAP_SYS_ADMIN
-	{30, 22},  // CAP_SYS_BOOT
-	{30, 18},  // CAP_SYS_CHROOT
-	{30, 16},  // CAP_SYS_MODULE
-	{30, 23},  // CAP_SYS_NICE
-	{30, 20},  // CAP_SYS_PACCT
-	{30, 19},  // CAP_SYS_PTRACE
-	{30, 17},  // CAP_SYS_RAWIO
-	{30, 24},  // CAP_SYS_RESOURCE
-	{30, 25},  // CAP_SYS_TIME
-	{30, 26},  // CAP_SYS_TTY_CONFIG
-	{30, 35},  // CAP_WAKE_ALARM
-	{87, 363}, // CDROMAUDIOBUFSIZ
-	{87, 362}, // CDROMCLOSETRAY
-	{87, 345}, // CDROMEJECT
-	{87, 351}, // CDROMEJECT_SW
-	{87, 360}, // CDROMGETSPINDOWN
-	{87, 352}, // CDROMMULTISESSION
-	{87, 337}, // CDROMPAUSE
-	{87, 358}, // CDROMPLAYBLK
-	{87, 339}, // CDROMPLAYMSF
-	{87, 340}, // CDROMPLAYTRKIND
-	{87, 359}, // CDROMREADALL
-	{87, 350}, // CDROMREADAUDIO
-	{87, 356}, // CDROMREADCOOKED
-	{87, 349}, // CDROMREADMODE1
-	{87, 348}, // CDROMREADMODE2
-	{87, 355}, // CDROMREADRAW
-	{87, 342}, // CDROMREADTOCENTRY
-	{87, 341}, // CDROMREADTOCHDR
-	{87, 353}, // CDROMRESET
-	{87, 338}, // CDROMRESUME
-	{87, 357}, // CDROMSEEK
-	{87, 361}, // CDROMSETSPINDOWN
-	{87, 344}, // CDROMSTART
-	{87, 343}, // CDROMSTOP
-	{87, 347}, // CDROMSUBCHNL
-	{87, 346}, // CDROMVOLCTRL
-	{87, 354}, // CDROMVOLREAD
-	{122, 2},  // CGROUP_NS
-	{283, 41}, // CLOCAL
+	{9, 62},   // ARPHRD_6LOWPAN
+	{9, 20},   // ARPHRD_ADAPT
+	{9, 8},    // ARPHRD_APPLETLK
+	{9, 7},    // ARPHRD_ARCNET
+	{9, 44},   // ARPHRD_ASH
+	{9, 10},   // ARPHRD_ATM
+	{9, 3},    // ARPHRD_AX25
+	{9, 38},   // ARPHRD_BIF
+	{9, 59},   // ARPHRD_CAIF
+	{9, 24},   // ARPHRD_CAN
+	{9, 5},    // ARPHRD_CHAOS
+	{9, 16},   // ARPHRD_CSLIP
+	{9, 18},   // ARPHRD_CSLIP6
+	{9, 28},   // ARPHRD_DDCMP
+	{9, 9},    // ARPHRD_DLCI
+	{9, 45},   // ARPHRD_ECONET
+	{9, 2},    // ARPHRD_EETHER
+	{9, 1},    // ARPHRD_ETHER
+	{9, 13},   // ARPHRD_EUI64
+	{9, 48},   // ARPHRD_FCAL
+	{9, 50},   // ARPHRD_FCFABRIC
+	{9, 49},   // ARPHRD_FCPL
+	{9, 47},   // ARPHRD_FCPP
+	{9, 37},   // ARPHRD_FDDI
+	{9, 33},   // ARPHRD_FRAD
+	{9, 26},   // ARPHRD_HDLC
+	{9, 43},   // ARPHRD_HIPPI
+	{9, 23},   // ARPHRD_HWX25
+	{9, 12},   // ARPHRD_IEEE1394
+	{9, 6},    // ARPHRD_IEEE802
+	{9, 52},   // ARPHRD_IEEE80211
+	{9, 53},   // ARPHRD_IEEE80211_PRISM
+	{9, 54},   // ARPHRD_IEEE80211_RADIOTAP
+	{9, 55},   // ARPHRD_IEEE802154
+	{9, 56},   // ARPHRD_IEEE802154_MONITOR
+	{9, 51},   // ARPHRD_IEEE802_TR
+	{9, 14},   // ARPHRD_INFINIBAND
+	{9, 60},   // ARPHRD_IP6GRE
+	{9, 40},   // ARPHRD_IPDDP
+	{9, 41},   // ARPHRD_IPGRE
+	{9, 46},   // ARPHRD_IRDA
+	{9, 27},   // ARPHRD_LAPB
+	{9, 36},   // ARPHRD_LOCALTLK
+	{9, 35},   // ARPHRD_LOOPBACK
+	{9, 11},   // ARPHRD_METRICOM
+	{9, 61},   // ARPHRD_NETLINK
+	{9, 0},    // ARPHRD_NETROM
+	{9, 65},   // ARPHRD_NONE
+	{9, 57},   // ARPHRD_PHONET
+	{9, 58},   // ARPHRD_PHONET_PIPE
+	{9, 42},   // ARPHRD_PIMREG
+	{9, 25},   // ARPHRD_PPP
+	{9, 4},    // ARPHRD_PRONET
+	{9, 29},   // ARPHRD_RAWHDLC
+	{9, 30},   // ARPHRD_RAWIP
+	{9, 21},   // ARPHRD_ROSE
+	{9, 19},   // ARPHRD_RSRVD
+	{9, 39},   // ARPHRD_SIT
+	{9, 34},   // ARPHRD_SKIP
+	{9, 15},   // ARPHRD_SLIP
+	{9, 17},   // ARPHRD_SLIP6
+	{9, 31},   // ARPHRD_TUNNEL
+	{9, 32},   // ARPHRD_TUNNEL6
+	{9, 64},   // ARPHRD_VOID
+	{9, 63},   // ARPHRD_VSOCKMON
+	{9, 22},   // ARPHRD_X25
+	{11, 1},   // AT_EACCESS
+	{10, 3},   // AT_EMPTY_PATH
+	{46, 2},   // AT_EXECVE_CHECK
+	{39, 0},   // AT_FDCWD
+	{12, 1},   // AT_HANDLE_CONNECTABLE
+	{12, 2},   // AT_HANDLE_FID
+	{12, 0},   // AT_HANDLE_MNT_ID_UNIQUE
+	{10, 2},   // AT_NO_AUTOMOUNT
+	{10, 4},   // AT_RECURSIVE
+	{14, 1},   // AT_REMOVEDIR
+	{13, 2},   // AT_STATX_DONT_SYNC
+	{13, 1},   // AT_STATX_FORCE_SYNC
+	{13, 0},   // AT_STATX_SYNC_AS_STAT
+	{13, 3},   // AT_STATX_SYNC_TYPE
+	{10, 1},   // AT_SYMLINK_FOLLOW
+	{10, 0},   // AT_SYMLINK_NOFOLLOW
+	{89, 142}, // AUTOFS_IOC_ASKUMOUNT
+	{89, 136}, // AUTOFS_IOC_CATATONIC
+	{89, 139}, // AUTOFS_IOC_EXPIRE
+	{89, 140}, // AUTOFS_IOC_EXPIRE_MULTI
+	{89, 135}, // AUTOFS_IOC_FAIL
+	{89, 141}, // AUTOFS_IOC_PROTOSUBVER
+	{89, 137}, // AUTOFS_IOC_PROTOVER
+	{89, 134}, // AUTOFS_IOC_READY
+	{89, 138}, // AUTOFS_IOC_SETTIMEOUT
+	{287, 0},  // B0
+	{287, 23}, // B1000000
+	{287, 3},  // B110
+	{287, 17}, // B115200
+	{287, 24}, // B1152000
+	{287, 9},  // B1200
+	{287, 4},  // B134
+	{287, 5},  // B150
+	{287, 25}, // B1500000
+	{287, 10}, // B1800
+	{287, 14}, // B19200
+	{287, 6},  // B200
+	{287, 26}, // B2000000
+	{287, 18}, // B230400
+	{287, 11}, // B2400
+	{287, 27}, // B2500000
+	{287, 7},  // B300
+	{287, 28}, // B3000000
+	{287, 29}, // B3500000
+	{287, 15}, // B38400
+	{287, 30}, // B4000000
+	{287, 19}, // B460800
+	{287, 12}, // B4800
+	{287, 1},  // B50
+	{287, 20}, // B500000
+	{287, 16}, // B57600
+	{287, 21}, // B576000
+	{287, 8},  // B600
+	{287, 2},  // B75
+	{287, 22}, // B921600
+	{287, 13}, // B9600
+	{89, 241}, // BLKALIGNOFF
+	{89, 231}, // BLKBSZGET
+	{89, 232}, // BLKBSZSET
+	{89, 254}, // BLKCLOSEZONE
+	{89, 238}, // BLKDISCARD
+	{89, 243}, // BLKDISCARDZEROES
+	{89, 255}, // BLKFINISHZONE
+	{89, 222}, // BLKFLSBUF
+	{89, 226}, // BLKFRAGET
+	{89, 225}, // BLKFRASET
+	{89, 247}, // BLKGETDISKSEQ
+	{89, 252}, // BLKGETNRZONES
+	{89, 221}, // BLKGETSIZE
+	{89, 233}, // BLKGETSIZE64
+	{89, 251}, // BLKGETZONESZ
+	{89, 239}, // BLKIOMIN
+	{89, 240}, // BLKIOOPT
+	{89, 253}, // BLKOPENZONE
+	{89, 242}, // BLKPBSZGET
+	{89, 230}, // BLKPG
+	{15, 0},   // BLKPG_ADD_PARTITION
+	{15, 1},   // BLKPG_DEL_PARTITION
+	{15, 2},   // BLKPG_RESIZE_PARTITION
+	{89, 224}, // BLKRAGET
+	{89, 223}, // BLKRASET
+	{89, 249}, // BLKREPORTZONE
+	{89, 256}, // BLKREPORTZONEV2
+	{89, 250}, // BLKRESETZONE
+	{89, 219}, // BLKROGET
+	{89, 218}, // BLKROSET
+	{89, 245}, // BLKROTATIONAL
+	{89, 220}, // BLKRRPART
+	{89, 244}, // BLKSECDISCARD
+	{89, 228}, // BLKSECTGET
+	{89, 227}, // BLKSECTSET
+	{89, 229}, // BLKSSZGET
+	{89, 234}, // BLKTRACESETUP
+	{89, 248}, // BLKTRACESETUP2
+	{89, 235}, // BLKTRACESTART
+	{89, 236}, // BLKTRACESTOP
+	{89, 237}, // BLKTRACETEARDOWN
+	{89, 246}, // BLKZEROOUT
+	{287, 31}, // BOTHER
+	{18, 19},  // BPF_BTF_GET_FD_BY_ID
+	{18, 23},  // BPF_BTF_GET_NEXT_ID
+	{18, 18},  // BPF_BTF_LOAD
+	{17, 6},   // BPF_CGROUP_DEVICE
+	{17, 21},  // BPF_CGROUP_GETSOCKOPT
+	{17, 8},   // BPF_CGROUP_INET4_BIND
+	{17, 10},  // BPF_CGROUP_INET4_CONNECT
+	{17, 29},  // BPF_CGROUP_INET4_GETPEERNAME
+	{17, 31},  // BPF_CGROUP_INET4_GETSOCKNAME
+	{17, 12},  // BPF_CGROUP_INET4_POST_BIND
+	{17, 9},   // BPF_CGROUP_INET6_BIND
+	{17, 11},  // BPF_CGROUP_INET6_CONNECT
+	{17, 30},  // BPF_CGROUP_INET6_GETPEERNAME
+	{17, 32},  // BPF_CGROUP_INET6_GETSOCKNAME
+	{17, 13},  // BPF_CGROUP_INET6_POST_BIND
+	{17, 1},   // BPF_CGROUP_INET_EGRESS
+	{17, 0},   // BPF_CGROUP_INET_INGRESS
+	{17, 2},   // BPF_CGROUP_INET_SOCK_CREATE
+	{17, 34},  // BPF_CGROUP_INET_SOCK_RELEASE
+	{17, 22},  // BPF_CGROUP_SETSOCKOPT
+	{17, 3},   // BPF_CGROUP_SOCK_OPS
+	{17, 18},  // BPF_CGROUP_SYSCTL
+	{17, 19},  // BPF_CGROUP_UDP4_RECVMSG
+	{17, 14},  // BPF_CGROUP_UDP4_SENDMSG
+	{17, 20},  // BPF_CGROUP_UDP6_RECVMSG
+	{17, 15},  // BPF_CGROUP_UDP6_SENDMSG
+	{17, 49},  // BPF_CGROUP_UNIX_CONNECT
+	{17, 52},  // BPF_CGROUP_UNIX_GETPEERNAME
+	{17, 53},  // BPF_CGROUP_UNIX_GETSOCKNAME
+	{17, 51},  // BPF_CGROUP_UNIX_RECVMSG
+	{17, 50},  // BPF_CGROUP_UNIX_SENDMSG
+	{18, 32},  // BPF_ENABLE_STATS
+	{20, 1},   // BPF_EXIST
+	{17, 17},  // BPF_FLOW_DISSECTOR
+	{16, 4},   // BPF_F_AFTER
+	{16, 1},   // BPF_F_ALLOW_MULTI
+	{16, 0},   // BPF_F_ALLOW_OVERRIDE
+	{20, 4},   // BPF_F_ALL_CPUS
+	{23, 1},   // BPF_F_ANY_ALIGNMENT
+	{16, 3},   // BPF_F_BEFORE
+	{21, 9},   // BPF_F_CLONE
+	{20, 3},   // BPF_F_CPU
+	{16, 5},   // BPF_F_ID
+	{21, 12},  // BPF_F_INNER_MAP
+	{16, 7},   // BPF_F_LINK
+	{20, 2},   // BPF_F_LOCK
+	{21, 10},  // BPF_F_MMAPABLE
+	{21, 1},   // BPF_F_NO_COMMON_LRU
+	{21, 0},   // BPF_F_NO_PREALLOC
+	{21, 18},  // BPF_F_NO_USER_CONV
+	{21, 2},   // BPF_F_NUMA_NODE
+	{19, 2},   // BPF_F_PATH_FD
+	{16, 6},   // BPF_F_PREORDER
+	{21, 11},  // BPF_F_PRESERVE_ELEMS
+	{25, 0},   // BPF_F_QUERY_EFFECTIVE
+	{21, 19},  // BPF_F_RB_OVERWRITE
+	{19, 0},   // BPF_F_RDONLY
+	{21, 7},   // BPF_F_RDONLY_PROG
+	{16, 2},   // BPF_F_REPLACE
+	{21, 17},  // BPF_F_SEGV_ON_FAULT
+	{23, 4},   // BPF_F_SLEEPABLE
+	{21, 5},   // BPF_F_STACK_BUILD_ID
+	{23, 0},   // BPF_F_STRICT_ALIGNMENT
+	{23, 7},   // BPF_F_TEST_REG_INVARIANTS
+	{23, 2},   // BPF_F_TEST_RND_HI32
+	{27, 0},   // BPF_F_TEST_RUN_ON_CPU
+	{27, 2},   // BPF_F_TEST_SKB_CHECKSUM_COMPLETE
+	{23, 3},   // BPF_F_TEST_STATE_FREQ
+	{27, 1},   // BPF_F_TEST_XDP_LIVE_FRAMES
+	{19, 3},   // BPF_F_TOKEN_FD
+	{21, 15},  // BPF_F_VTYPE_BTF_OBJ_FD
+	{19, 1},   // BPF_F_WRONLY
+	{21, 8},   // BPF_F_WRONLY_PROG
+	{23, 6},   // BPF_F_XDP_DEV_BOUND_ONLY
+	{23, 5},   // BPF_F_XDP_HAS_FRAGS
+	{21, 6},   // BPF_F_ZERO_SEED
+	{18, 33},  // BPF_ITER_CREATE
+	{18, 28},  // BPF_LINK_CREATE
+	{18, 34},  // BPF_LINK_DETACH
+	{18, 30},  // BPF_LINK_GET_FD_BY_ID
+	{18, 31},  // BPF_LINK_GET_NEXT_ID
+	{18, 29},  // BPF_LINK_UPDATE
+	{17, 16},  // BPF_LIRC_MODE2
+	{17, 43},  // BPF_LSM_CGROUP
+	{17, 27},  // BPF_LSM_MAC
+	{18, 0},   // BPF_MAP_CREATE
+	{18, 27},  // BPF_MAP_DELETE_BATCH
+	{18, 3},   // BPF_MAP_DELETE_ELEM
+	{18, 22},  // BPF_MAP_FREEZE
+	{18, 14},  // BPF_MAP_GET_FD_BY_ID
+	{18, 12},  // BPF_MAP_GET_NEXT_ID
+	{18, 4},   // BPF_MAP_GET_NEXT_KEY
+	{18, 25},  // BPF_MAP_LOOKUP_AND_DELETE_BATCH
+	{18, 21},  // BPF_MAP_LOOKUP_AND_DELETE_ELEM
+	{18, 24},  // BPF_MAP_LOOKUP_BATCH
+	{18, 1},   // BPF_MAP_LOOKUP_ELEM
+	{22, 33},  // BPF_MAP_TYPE_ARENA
+	{22, 2},   // BPF_MAP_TYPE_ARRAY
+	{22, 12},  // BPF_MAP_TYPE_ARRAY_OF_MAPS
+	{22, 30},  // BPF_MAP_TYPE_BLOOM_FILTER
+	{22, 8},   // BPF_MAP_TYPE_CGROUP_ARRAY
+	{22, 19},  // BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED
+	{22, 32},  // BPF_MAP_TYPE_CGRP_STORAGE
+	{22, 16},  // BPF_MAP_TYPE_CPUMAP
+	{22, 14},  // BPF_MAP_TYPE_DEVMAP
+	{22, 25},  // BPF_MAP_TYPE_DEVMAP_HASH
+	{22, 1},   // BPF_MAP_TYPE_HASH
+	{22, 13},  // BPF_MAP_TYPE_HASH_OF_MAPS
+	{22, 28},  // BPF_MAP_TYPE_INODE_STORAGE
+	{22, 34},  // BPF_MAP_TYPE_INSN_ARRAY
+	{22, 11},  // BPF_MAP_TYPE_LPM_TRIE
+	{22, 9},   // BPF_MAP_TYPE_LRU_HASH
+	{22, 10},  // BPF_MAP_TYPE_LRU_PERCPU_HASH
+	{22, 6},   // BPF_MAP_TYPE_PERCPU_ARRAY
+	{22, 21},  // BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED
+	{22, 5},   // BPF_MAP_TYPE_PERCPU_HASH
+	{22, 4},   // BPF_MAP_TYPE_PERF_EVENT_ARRAY
+	{22, 3},   // BPF_MAP_TYPE_PROG_ARRAY
+	{22, 22},  // BPF_MAP_TYPE_QUEUE
+	{22, 20},  // BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
+	{22, 35},  // BPF_MAP_TYPE_RHASH
+	{22, 27},  // BPF_MAP_TYPE_RINGBUF
+	{22, 24},  // BPF_MAP_TYPE_SK_STORAGE
+	{22, 18},  // BPF_MAP_TYPE_SOCKHASH
+	{22, 15},  // BPF_MAP_TYPE_SOCKMAP
+	{22, 23},  // BPF_MAP_TYPE_STACK
+	{22, 7},   // BPF_MAP_TYPE_STACK_TRACE
+	{22, 26},  // BPF_MAP_TYPE_STRUCT_OPS
+	{22, 29},  // BPF_MAP_TYPE_TASK_STORAGE
+	{22, 0},   // BPF_MAP_TYPE_UNSPEC
+	{22, 31},  // BPF_MAP_TYPE_USER_RINGBUF
+	{22, 17},  // BPF_MAP_TYPE_XSKMAP
+	{18, 26},  // BPF_MAP_UPDATE_BATCH
+	{18, 2},   // BPF_MAP_UPDATE_ELEM
+	{17, 26},  // BPF_MODIFY_RETURN
+	{17, 45},  // BPF_NETFILTER
+	{17, 55},  // BPF_NETKIT_PEER
+	{17, 54},  // BPF_NETKIT_PRIMARY
+	{20, 0},   // BPF_NOEXIST
+	{18, 7},   // BPF_OBJ_GET
+	{18, 15},  // BPF_OBJ_GET_INFO_BY_FD
+	{18, 6},   // BPF_OBJ_PIN
+	{17, 41},  // BPF_PERF_EVENT
+	{18, 38},  // BPF_PROG_ASSOC_STRUCT_OPS
+	{18, 8},   // BPF_PROG_ATTACH
+	{18, 35},  // BPF_PROG_BIND_MAP
+	{18, 9},   // BPF_PROG_DETACH
+	{18, 13},  // BPF_PROG_GET_FD_BY_ID
+	{18, 11},  // BPF_PROG_GET_NEXT_ID
+	{18, 5},   // BPF_PROG_LOAD
+	{18, 16},  // BPF_PROG_QUERY
+	{18, 37},  // BPF_PROG_STREAM_READ_BY_FD
+	{18, 10},  // BPF_PROG_TEST_RUN
+	{24, 15},  // BPF_PROG_TYPE_CGROUP_DEVICE
+	{24, 8},   // BPF_PROG_TYPE_CGROUP_SKB
+	{24, 9},   // BPF_PROG_TYPE_CGROUP_SOCK
+	{24, 25},  // BPF_PROG_TYPE_CGROUP_SOCKOPT
+	{24, 18},  // BPF_PROG_TYPE_CGROUP_SOCK_ADDR
+	{24, 23},  // BPF_PROG_TYPE_CGROUP_SYSCTL
+	{24, 28},  // BPF_PROG_TYPE_EXT
+	{24, 22},  // BPF_PROG_TYPE_FLOW_DISSECTOR
+	{24, 2},   // BPF_PROG_TYPE_KPROBE
+	{24, 20},  // BPF_PROG_TYPE_LIRC_MODE2
+	{24, 29},  // BPF_PROG_TYPE_LSM
+	{24, 10},  // BPF_PROG_TYPE_LWT_IN
+	{24, 11},  // BPF_PROG_TYPE_LWT_OUT
+	{24, 19},  // BPF_PROG_TYPE_LWT_SEG6LOCAL
+	{24, 12},  // BPF_PROG_TYPE_LWT_XMIT
+	{24, 32},  // BPF_PROG_TYPE_NETFILTER
+	{24, 7},   // BPF_PROG_TYPE_PERF_EVENT
+	{24, 17},  // BPF_PROG_TYPE_RAW_TRACEPOINT
+	{24, 24},  // BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE
+	{24, 4},   // BPF_PROG_TYPE_SCHED_ACT
+	{24, 3},   // BPF_PROG_TYPE_SCHED_CLS
+	{24, 30},  // BPF_PROG_TYPE_SK_LOOKUP
+	{24, 16},  // BPF_PROG_TYPE_SK_MSG
+	{24, 21},  // BPF_PROG_TYPE_SK_REUSEPORT
+	{24, 14},  // BPF_PROG_TYPE_SK_SKB
+	{24, 1},   // BPF_PROG_TYPE_SOCKET_FILTER
+	{24, 13},  // BPF_PROG_TYPE_SOCK_OPS
+	{24, 27},  // BPF_PROG_TYPE_STRUCT_OPS
+	{24, 31},  // BPF_PROG_TYPE_SYSCALL
+	{24, 5},   // BPF_PROG_TYPE_TRACEPOINT
+	{24, 26},  // BPF_PROG_TYPE_TRACING
+	{24, 0},   // BPF_PROG_TYPE_UNSPEC
+	{24, 6},   // BPF_PROG_TYPE_XDP
+	{18, 17},  // BPF_RAW_TRACEPOINT_OPEN
+	{17, 36},  // BPF_SK_LOOKUP
+	{17, 7},   // BPF_SK_MSG_VERDICT
+	{17, 39},  // BPF_SK_REUSEPORT_SELECT
+	{17, 40},  // BPF_SK_REUSEPORT_SELECT_OR_MIGRATE
+	{17, 4},   // BPF_SK_SKB_STREAM_PARSER
+	{17, 5},   // BPF_SK_SKB_STREAM_VERDICT
+	{17, 38},  // BPF_SK_SKB_VERDICT
+	{26, 0},   // BPF_STATS_RUN_TIME
+	{17, 44},  // BPF_STRUCT_OPS
+	{18, 20},  // BPF_TASK_FD_QUERY
+	{17, 47},  // BPF_TCX_EGRESS
+	{17, 46},  // BPF_TCX_INGRESS
+	{18, 36},  // BPF_TOKEN_CREATE
+	{17, 24},  // BPF_TRACE_FENTRY
+	{17, 59},  // BPF_TRACE_FENTRY_MULTI
+	{17, 25},  // BPF_TRACE_FEXIT
+	{17, 60},  // BPF_TRACE_FEXIT_MULTI
+	{17, 58},  // BPF_TRACE_FSESSION
+	{17, 61},  // BPF_TRACE_FSESSION_MULTI
+	{17, 28},  // BPF_TRACE_ITER
+	{17, 42},  // BPF_TRACE_KPROBE_MULTI
+	{17, 56},  // BPF_TRACE_KPROBE_SESSION
+	{17, 23},  // BPF_TRACE_RAW_TP
+	{17, 48},  // BPF_TRACE_UPROBE_MULTI
+	{17, 57},  // BPF_TRACE_UPROBE_SESSION
+	{17, 37},  // BPF_XDP
+	{17, 35},  // BPF_XDP_CPUMAP
+	{17, 33},  // BPF_XDP_DEVMAP
+	{288, 1},  // BRKINT
+	{290, 10}, // BS0
+	{290, 11}, // BS1
+	{28, 7},   // BTPROTO_AVDTP
+	{28, 4},   // BTPROTO_BNEP
+	{28, 5},   // BTPROTO_CMTP
+	{28, 1},   // BTPROTO_HCI
+	{28, 6},   // BTPROTO_HIDP
+	{28, 8},   // BTPROTO_ISO
+	{28, 0},   // BTPROTO_L2CAP
+	{28, 3},   // BTPROTO_RFCOMM
+	{28, 2},   // BTPROTO_SCO
+	{29, 2},   // BTRFS_DEVICE_SPEC_BY_ID
+	{89, 161}, // BTRFS_IOC_ADD_DEV
+	{89, 163}, // BTRFS_IOC_BALANCE
+	{89, 185}, // BTRFS_IOC_BALANCE_CTL
+	{89, 186}, // BTRFS_IOC_BALANCE_PROGRESS
+	{89, 184}, // BTRFS_IOC_BALANCE_V2
+	{89, 160}, // BTRFS_IOC_CLONE
+	{89, 164}, // BTRFS_IOC_CLONE_RANGE
+	{89, 171}, // BTRFS_IOC_DEFAULT_SUBVOL
+	{89, 153}, // BTRFS_IOC_DEFRAG
+	{89, 167}, // BTRFS_IOC_DEFRAG_RANGE
+	{89, 191}, // BTRFS_IOC_DEVICES_READY
+	{89, 182}, // BTRFS_IOC_DEV_INFO
+	{89, 202}, // BTRFS_IOC_DEV_REPLACE
+	{89, 213}, // BTRFS_IOC_ENCODED_READ
+	{89, 214}, // BTRFS_IOC_ENCODED_WRITE
+	{89, 203}, // BTRFS_IOC_FILE_EXTENT_SAME
+	{89, 156}, // BTRFS_IOC_FORGET_DEV
+	{89, 183}, // BTRFS_IOC_FS_INFO
+	{89, 216}, // BTRFS_IOC_GET_CSUMS
+	{89, 201}, // BTRFS_IOC_GET_DEV_STATS
+	{89, 204}, // BTRFS_IOC_GET_FEATURES
+	{89, 199}, // BTRFS_IOC_GET_FSLABEL
+	{89, 209}, // BTRFS_IOC_GET_SUBVOL_INFO
+	{89, 210}, // BTRFS_IOC_GET_SUBVOL_ROOTREF
+	{89, 206}, // BTRFS_IOC_GET_SUPPORTED_FEATURES
+	{89, 170}, // BTRFS_IOC_INO_LOOKUP
+	{89, 211}, // BTRFS_IOC_INO_LOOKUP_USER
+	{89, 187}, // BTRFS_IOC_INO_PATHS
+	{89, 188}, // BTRFS_IOC_LOGICAL_INO
+	{89, 208}, // BTRFS_IOC_LOGICAL_INO_V2
+	{89, 193}, // BTRFS_IOC_QGROUP_ASSIGN
+	{89, 194}, // BTRFS_IOC_QGROUP_CREATE
+	{89, 195}, // BTRFS_IOC_QGROUP_LIMIT
+	{89, 192}, // BTRFS_IOC_QUOTA_CTL
+	{89, 196}, // BTRFS_IOC_QUOTA_RESCAN
+	{89, 197}, // BTRFS_IOC_QUOTA_RESCAN_STATUS
+	{89, 198}, // BTRFS_IOC_QUOTA_RESCAN_WAIT
+	{89, 154}, // BTRFS_IOC_RESIZE
+	{89, 162}, // BTRFS_IOC_RM_DEV
+	{89, 207}, // BTRFS_IOC_RM_DEV_V2
+	{89, 155}, // BTRFS_IOC_SCAN_DEV
+	{89, 179}, // BTRFS_IOC_SCRUB
+	{89, 180}, // BTRFS_IOC_SCRUB_CANCEL
+	{89, 181}, // BTRFS_IOC_SCRUB_PROGRESS
+	{89, 190}, // BTRFS_IOC_SEND
+	{89, 205}, // BTRFS_IOC_SET_FEATURES
+	{89, 200}, // BTRFS_IOC_SET_FSLABEL
+	{89, 189}, // BTRFS_IOC_SET_RECEIVED_SUBVOL
+	{89, 217}, // BTRFS_IOC_SHUTDOWN
+	{89, 152}, // BTRFS_IOC_SNAP_CREATE
+	{89, 175}, // BTRFS_IOC_SNAP_CREATE_V2
+	{89, 166}, // BTRFS_IOC_SNAP_DESTROY
+	{89, 212}, // BTRFS_IOC_SNAP_DESTROY_V2
+	{89, 172}, // BTRFS_IOC_SPACE_INFO
+	{89, 173}, // BTRFS_IOC_START_SYNC
+	{89, 165}, // BTRFS_IOC_SUBVOL_CREATE
+	{89, 176}, // BTRFS_IOC_SUBVOL_CREATE_V2
+	{89, 177}, // BTRFS_IOC_SUBVOL_GETFLAGS
+	{89, 178}, // BTRFS_IOC_SUBVOL_SETFLAGS
+	{89, 215}, // BTRFS_IOC_SUBVOL_SYNC_WAIT
+	{89, 159}, // BTRFS_IOC_SYNC
+	{89, 158}, // BTRFS_IOC_TRANS_END
+	{89, 157}, // BTRFS_IOC_TRANS_START
+	{89, 168}, // BTRFS_IOC_TREE_SEARCH
+	{89, 169}, // BTRFS_IOC_TREE_SEARCH_V2
+	{89, 174}, // BTRFS_IOC_WAIT_SYNC
+	{29, 1},   // BTRFS_SUBVOL_QGROUP_INHERIT
+	{29, 0},   // BTRFS_SUBVOL_RDONLY
+	{29, 3},   // BTRFS_SUBVOL_SPEC_BY_ID
+	{30, 1},   // CAN_BCM
+	{30, 5},   // CAN_ISOTP
+	{30, 6},   // CAN_J1939
+	{30, 4},   // CAN_MCNET
+	{30, 0},   // CAN_RAW
+	{30, 2},   // CAN_TP16
+	{30, 3},   // CAN_TP20
+	{31, 30},  // CAP_AUDIT_CONTROL
+	{31, 37},  // CAP_AUDIT_READ
+	{31, 29},  // CAP_AUDIT_WRITE
+	{31, 36},  // CAP_BLOCK_SUSPEND
+	{31, 39},  // CAP_BPF
+	{31, 40},  // CAP_CHECKPOINT_RESTORE
+	{31, 0},   // CAP_CHOWN
+	{31, 1},   // CAP_DAC_OVERRIDE
+	{31, 2},   // CAP_DAC_READ_SEARCH
+	{31, 3},   // CAP_FOWNER
+	{31, 4},   // CAP_FSETID
+	{31, 14},  // CAP_IPC_LOCK
+	{31, 15},  // CAP_IPC_OWNER
+	{31, 5},   // CAP_KILL
+	{31, 28},  // CAP_LEASE
+	{31, 9},   // CAP_LINUX_IMMUTABLE
+	{31, 33},  // CAP_MAC_ADMIN
+	{31, 32},  // CAP_MAC_OVERRIDE
+	{31, 27},  // CAP_MKNOD
+	{31, 12},  // CAP_NET_ADMIN
+	{31, 10},  // CAP_NET_BIND_SERVICE
+	{31, 11},  // CAP_NET_BROADCAST
+	{31, 13},  // CAP_NET_RAW
+	{31, 38},  // CAP_PERFMON
+	{31, 31},  // CAP_SETFCAP
+	{31, 6},   // CAP_SETGID
+	{31, 8},   // CAP_SETPCAP
+	{31, 7},   // CAP_SETUID
+	{31, 34},  // CAP_SYSLOG
+	{31, 21},  // CAP_SYS_ADMIN
+	{31, 22},  // CAP_SYS_BOOT
+	{31, 18},  // CAP_SYS_CHROOT
+	{31, 16},  // CAP_SYS_MODULE
+	{31, 23},  // CAP_SYS_NICE
+	{31, 20},  // CAP_SYS_PACCT
+	{31, 19},  // CAP_SYS_PTRACE
+	{31, 17},  // CAP_SYS_RAWIO
+	{31, 24},  // CAP_SYS_RESOURCE
+	{31, 25},  // CAP_SYS_TIME
+	{31, 26},  // CAP_SYS_TTY_CONFIG
+	{31, 35},  // CAP_WAKE_ALARM
+	{89, 363}, // CDROMAUDIOBUFSIZ
+	{89, 362}, // CDROMCLOSETRAY
+	{89, 345}, // CDROMEJECT
+	{89, 351}, // CDROMEJECT_SW
+	{89, 360}, // CDROMGETSPINDOWN
+	{89, 352}, // CDROMMULTISESSION
+	{89, 337}, // CDROMPAUSE
+	{89, 358}, // CDROMPLAYBLK
+	{89, 339}, // CDROMPLAYMSF
+	{89, 340}, // CDROMPLAYTRKIND
+	{89, 359}, // CDROMREADALL
+	{89, 350}, // CDROMREADAUDIO
+	{89, 356}, // CDROMREADCOOKED
+	{89, 349}, // CDROMREADMODE1
+	{89, 348}, // CDROMREADMODE2
+	{89, 355}, // CDROMREADRAW
+	{89, 342}, // CDROMREADTOCENTRY
+	{89, 341}, // CDROMREADTOCHDR
+	{89, 353}, // CDROMRESET
+	{89, 338}, // CDROMRESUME
+	{89, 357}, // CDROMSEEK
+	{89, 361}, // CDROMSETSPINDOWN
+	{89, 344}, // CDROMSTART
+	{89, 343}, // CDROMSTOP
+	{89, 347}, // CDROMSUBCHNL
+	{89, 346}, // CDROMVOLCTRL
+	{89, 354}, // CDROMVOLREAD
+	{124, 2},  // CGROUP_NS
+	{287, 41}, // CLOCAL
 	{34, 12},  // CLOCK_AUX
 	{34, 13},  // CLOCK_AUX_LAST
 	{34, 7},   // CLOCK_BOOTTIME
@@ -7378,840 +7637,889 @@ var constTable = [...]constRef{
 	{35, 0},   // CLONE_VM
 	{37, 1},   // CLOSE_RANGE_CLOEXEC
 	{37, 0},   // CLOSE_RANGE_UNSHARE
-	{283, 42}, // CMSPAR
-	{286, 2},  // CR0
-	{286, 3},  // CR1
-	{286, 4},  // CR2
-	{286, 5},  // CR3
-	{283, 37}, // CREAD
-	{283, 43}, // CRTSCTS
-	{283, 32}, // CS5
-	{283, 33}, // CS6
-	{283, 34}, // CS7
-	{283, 35}, // CS8
-	{283, 36}, // CSTOPB
-	{93, 12},  // DIPC
-	{87, 634}, // DMA_BUF_IOCTL_EXPORT_SYNC_FILE
-	{87, 635}, // DMA_BUF_IOCTL_IMPORT_SYNC_FILE
-	{87, 630}, // DMA_BUF_IOCTL_SYNC
-	{87, 631}, // DMA_BUF_SET_NAME
-	{87, 632}, // DMA_BUF_SET_NAME_A
-	{87, 633}, // DMA_BUF_SET_NAME_B
-	{87, 291}, // DM_DEV_ARM_POLL
-	{87, 285}, // DM_DEV_CREATE
-	{87, 286}, // DM_DEV_REMOVE
-	{87, 287}, // DM_DEV_RENAME
-	{87, 299}, // DM_DEV_SET_GEOMETRY
-	{87, 289}, // DM_DEV_STATUS
-	{87, 288}, // DM_DEV_SUSPEND
-	{87, 290}, // DM_DEV_WAIT
-	{87, 297}, // DM_GET_TARGET_VERSION
-	{87, 284}, // DM_LIST_DEVICES
-	{87, 296}, // DM_LIST_VERSIONS
-	{87, 300}, // DM_MPATH_PROBE_PATHS
-	{87, 283}, // DM_REMOVE_ALL
-	{87, 293}, // DM_TABLE_CLEAR
-	{87, 294}, // DM_TABLE_DEPS
-	{87, 292}, // DM_TABLE_LOAD
-	{87, 295}, // DM_TABLE_STATUS
-	{87, 298}, // DM_TARGET_MSG
-	{87, 282}, // DM_VERSION
-	{54, 0},   // DN_ACCESS
-	{54, 5},   // DN_ATTRIB
-	{54, 2},   // DN_CREATE
-	{54, 3},   // DN_DELETE
-	{54, 1},   // DN_MODIFY
-	{54, 6},   // DN_MULTISHOT
-	{54, 4},   // DN_RENAME
-	{214, 0},  // DQF_ROOT_SQUASH
-	{214, 1},  // DQF_SYS_FILE
-	{87, 808}, // DRM_IOCTL_ADD_BUFS
-	{87, 818}, // DRM_IOCTL_ADD_CTX
-	{87, 825}, // DRM_IOCTL_ADD_DRAW
-	{87, 807}, // DRM_IOCTL_ADD_MAP
-	{87, 803}, // DRM_IOCTL_AUTH_MAGIC
-	{87, 804}, // DRM_IOCTL_BLOCK
-	{87, 806}, // DRM_IOCTL_CONTROL
-	{87, 836}, // DRM_IOCTL_CRTC_GET_SEQUENCE
-	{87, 837}, // DRM_IOCTL_CRTC_QUEUE_SEQUENCE
-	{87, 827}, // DRM_IOCTL_DMA
-	{87, 817}, // DRM_IOCTL_DROP_MASTER
-	{87, 830}, // DRM_IOCTL_FINISH
-	{87, 812}, // DRM_IOCTL_FREE_BUFS
-	{87, 889}, // DRM_IOCTL_GEM_CHANGE_HANDLE
-	{87, 797}, // DRM_IOCTL_GEM_CLOSE
-	{87, 798}, // DRM_IOCTL_GEM_FLINK
-	{87, 799}, // DRM_IOCTL_GEM_OPEN
-	{87, 800}, // DRM_IOCTL_GET_CAP
-	{87, 793}, // DRM_IOCTL_GET_CLIENT
-	{87, 821}, // DRM_IOCTL_GET_CTX
-	{87, 790}, // DRM_IOCTL_GET_MAGIC
-	{87, 792}, // DRM_IOCTL_GET_MAP
-	{87, 815}, // DRM_IOCTL_GET_SAREA_CTX
-	{87, 794}, // DRM_IOCTL_GET_STATS
-	{87, 789}, // DRM_IOCTL_GET_UNIQUE
-	{87, 810}, // DRM_IOCTL_INFO_BUFS
-	{87, 791}, // DRM_IOCTL_IRQ_BUSID
-	{87, 828}, // DRM_IOCTL_LOCK
-	{87, 811}, // DRM_IOCTL_MAP_BUFS
-	{87, 809}, // DRM_IOCTL_MARK_BUFS
-	{87, 796}, // DRM_IOCTL_MODESET_CTL
-	{87, 853}, // DRM_IOCTL_MODE_ADDFB
-	{87, 863}, // DRM_IOCTL_MODE_ADDFB2
-	{87, 867}, // DRM_IOCTL_MODE_ATOMIC
-	{87, 847}, // DRM_IOCTL_MODE_ATTACHMODE
-	{87, 887}, // DRM_IOCTL_MODE_CLOSEFB
-	{87, 868}, // DRM_IOCTL_MODE_CREATEPROPBLOB
-	{87, 857}, // DRM_IOCTL_MODE_CREATE_DUMB
-	{87, 877}, // DRM_IOCTL_MODE_CREATE_LEASE
-	{87, 842}, // DRM_IOCTL_MODE_CURSOR
-	{87, 866}, // DRM_IOCTL_MODE_CURSOR2
-	{87, 869}, // DRM_IOCTL_MODE_DESTROYPROPBLOB
-	{87, 859}, // DRM_IOCTL_MODE_DESTROY_DUMB
-	{87, 848}, // DRM_IOCTL_MODE_DETACHMODE
-	{87, 856}, // DRM_IOCTL_MODE_DIRTYFB
-	{87, 846}, // DRM_IOCTL_MODE_GETCONNECTOR
-	{87, 840}, // DRM_IOCTL_MODE_GETCRTC
-	{87, 845}, // DRM_IOCTL_MODE_GETENCODER
-	{87, 852}, // DRM_IOCTL_MODE_GETFB
-	{87, 885}, // DRM_IOCTL_MODE_GETFB2
-	{87, 843}, // DRM_IOCTL_MODE_GETGAMMA
-	{87, 861}, // DRM_IOCTL_MODE_GETPLANE
-	{87, 860}, // DRM_IOCTL_MODE_GETPLANERESOURCES
-	{87, 851}, // DRM_IOCTL_MODE_GETPROPBLOB
-	{87, 849}, // DRM_IOCTL_MODE_GETPROPERTY
-	{87, 839}, // DRM_IOCTL_MODE_GETRESOURCES
-	{87, 879}, // DRM_IOCTL_MODE_GET_LEASE
-	{87, 878}, // DRM_IOCTL_MODE_LIST_LESSEES
-	{87, 858}, // DRM_IOCTL_MODE_MAP_DUMB
-	{87, 864}, // DRM_IOCTL_MODE_OBJ_GETPROPERTIES
-	{87, 865}, // DRM_IOCTL_MODE_OBJ_SETPROPERTY
-	{87, 855}, // DRM_IOCTL_MODE_PAGE_FLIP
-	{87, 880}, // DRM_IOCTL_MODE_REVOKE_LEASE
-	{87, 854}, // DRM_IOCTL_MODE_RMFB
-	{87, 841}, // DRM_IOCTL_MODE_SETCRTC
-	{87, 844}, // DRM_IOCTL_MODE_SETGAMMA
-	{87, 862}, // DRM_IOCTL_MODE_SETPLANE
-	{87, 850}, // DRM_IOCTL_MODE_SETPROPERTY
-	{87, 820}, // DRM_IOCTL_MOD_CTX
-	{87, 823}, // DRM_IOCTL_NEW_CTX
-	{87, 832}, // DRM_IOCTL_PRIME_FD_TO_HANDLE
-	{87, 831}, // DRM_IOCTL_PRIME_HANDLE_TO_FD
-	{87, 824}, // DRM_IOCTL_RES_CTX
-	{87, 819}, // DRM_IOCTL_RM_CTX
-	{87, 826}, // DRM_IOCTL_RM_DRAW
-	{87, 813}, // DRM_IOCTL_RM_MAP
-	{87, 801}, // DRM_IOCTL_SET_CLIENT_CAP
-	{87, 888}, // DRM_IOCTL_SET_CLIENT_NAME
-	{87, 816}, // DRM_IOCTL_SET_MASTER
-	{87, 814}, // DRM_IOCTL_SET_SAREA_CTX
-	{87, 802}, // DRM_IOCTL_SET_UNIQUE
-	{87, 795}, // DRM_IOCTL_SET_VERSION
-	{87, 833}, // DRM_IOCTL_SG_ALLOC
-	{87, 834}, // DRM_IOCTL_SG_FREE
-	{87, 822}, // DRM_IOCTL_SWITCH_CTX
-	{87, 870}, // DRM_IOCTL_SYNCOBJ_CREATE
-	{87, 871}, // DRM_IOCTL_SYNCOBJ_DESTROY
-	{87, 886}, // DRM_IOCTL_SYNCOBJ_EVENTFD
-	{87, 873}, // DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE
-	{87, 872}, // DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD
-	{87, 882}, // DRM_IOCTL_SYNCOBJ_QUERY
-	{87, 875}, // DRM_IOCTL_SYNCOBJ_RESET
-	{87, 876}, // DRM_IOCTL_SYNCOBJ_SIGNAL
-	{87, 884}, // DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
-	{87, 881}, // DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT
-	{87, 883}, // DRM_IOCTL_SYNCOBJ_TRANSFER
-	{87, 874}, // DRM_IOCTL_SYNCOBJ_WAIT
-	{87, 805}, // DRM_IOCTL_UNBLOCK
-	{87, 829}, // DRM_IOCTL_UNLOCK
-	{87, 838}, // DRM_IOCTL_UPDATE_DRAW
-	{87, 788}, // DRM_IOCTL_VERSION
-	{87, 835}, // DRM_IOCTL_WAIT_VBLANK
-	{42, 6},   // E2BIG
-	{42, 12},  // EACCES
-	{42, 98},  // EADDRINUSE
-	{42, 99},  // EADDRNOTAVAIL
-	{42, 67},  // EADV
-	{42, 97},  // EAFNOSUPPORT
-	{42, 10},  // EAGAIN
-	{42, 114}, // EALREADY
-	{42, 51},  // EBADE
-	{42, 8},   // EBADF
-	{42, 77},  // EBADFD
-	{42, 73},  // EBADMSG
-	{42, 52},  // EBADR
-	{42, 55},  // EBADRQC
-	{42, 56},  // EBADSLT
-	{42, 58},  // EBFONT
-	{42, 15},  // EBUSY
-	{42, 126}, // ECANCELED
-	{42, 140}, // ECANCELLED
-	{42, 9},   // ECHILD
-	{285, 3},  // ECHO
-	{285, 9},  // ECHOCTL
-	{285, 4},  // ECHOE
-	{285, 5},  // ECHOK
-	{285, 11}, // ECHOKE
-	{285, 6},  // ECHONL
-	{285, 10}, // ECHOPRT
-	{42, 43},  // ECHRNG
-	{42, 69},  // ECOMM
-	{42, 103}, // ECONNABORTED
-	{42, 111}, // ECONNREFUSED
-	{42, 104}, // ECONNRESET
-	{42, 34},  // EDEADLK
-	{42, 57},  // EDEADLOCK
-	{42, 89},  // EDESTADDRREQ
-	{42, 32},  // EDOM
-	{42, 72},  // EDOTDOT
-	{42, 123}, // EDQUOT
-	{42, 16},  // EEXIST
-	{42, 13},  // EFAULT
-	{42, 26},  // EFBIG
-	{43, 1},   // EFD_CLOEXEC
-	{43, 2},   // EFD_NONBLOCK
-	{43, 0},   // EFD_SEMAPHORE
-	{42, 74},  // EFSBADCRC
-	{42, 118}, // EFSCORRUPTED
-	{42, 139}, // EFTYPE
-	{42, 112}, // EHOSTDOWN
-	{42, 113}, // EHOSTUNREACH
-	{42, 134}, // EHWPOISON
-	{42, 42},  // EIDRM
-	{42, 84},  // EILSEQ
-	{42, 135}, // EINIT
-	{42, 115}, // EINPROGRESS
-	{42, 3},   // EINTR
-	{42, 21},  // EINVAL
-	{42, 4},   // EIO
-	{42, 106}, // EISCONN
-	{42, 20},  // EISDIR
-	{42, 121}, // EISNAM
-	{42, 128}, // EKEYEXPIRED
-	{42, 130}, // EKEYREJECTED
-	{42, 129}, // EKEYREVOKED
-	{42, 50},  // EL2HLT
-	{42, 44},  // EL2NSYNC
-	{42, 45},  // EL3HLT
-	{42, 46},  // EL3RST
-	{42, 79},  // ELIBACC
-	{42, 80},  // ELIBBAD
-	{42, 83},  // ELIBEXEC
-	{42, 82},  // ELIBMAX
-	{42, 81},  // ELIBSCN
-	{42, 47},  // ELNRNG
-	{42, 39},  // ELOOP
-	{42, 125}, // EMEDIUMTYPE
-	{42, 23},  // EMFILE
-	{42, 30},  // EMLINK
-	{42, 90},  // EMSGSIZE
-	{42, 71},  // EMULTIHOP
-	{42, 35},  // ENAMETOOLONG
-	{42, 120}, // ENAVAIL
-	{42, 100}, // ENETDOWN
-	{42, 102}, // ENETRESET
-	{42, 101}, // ENETUNREACH
-	{42, 22},  // ENFILE
-	{42, 54},  // ENOANO
-	{42, 105}, // ENOBUFS
-	{42, 49},  // ENOCSI
-	{42, 60},  // ENODATA
-	{42, 18},  // ENODEV
-	{42, 1},   // ENOENT
-	{42, 7},   // ENOEXEC
-	{42, 145}, // ENOIOCTLCMD
-	{42, 127}, // ENOKEY
-	{42, 36},  // ENOLCK
-	{42, 66},  // ENOLINK
-	{42, 124}, // ENOMEDIUM
-	{42, 11},  // ENOMEM
-	{42, 41},  // ENOMSG
-	{42, 63},  // ENONET
-	{42, 64},  // ENOPKG
-	{42, 92},  // ENOPROTOOPT
-	{42, 27},  // ENOSPC
-	{42, 62},  // ENOSR
-	{42, 59},  // ENOSTR
-	{42, 37},  // ENOSYS
-	{42, 14},  // ENOTBLK
-	{42, 107}, // ENOTCONN
-	{42, 19},  // ENOTDIR
-	{42, 38},  // ENOTEMPTY
-	{42, 119}, // ENOTNAM
-	{42, 132}, // ENOTRECOVERABLE
-	{42, 88},  // ENOTSOCK
-	{42, 24},  // ENOTTY
-	{42, 76},  // ENOTUNIQ
-	{42, 5},   // ENXIO
-	{42, 95},  // EOPNOTSUPP
-	{42, 75},  // EOVERFLOW
-	{42, 131}, // EOWNERDEAD
-	{42, 0},   // EPERM
-	{42, 96},  // EPFNOSUPPORT
-	{87, 593}, // EPIOCGPARAMS
-	{87, 592}, // EPIOCSPARAMS
-	{42, 31},  // EPIPE
-	{40, 3},   // EPOLLERR
-	{40, 16},  // EPOLLET
-	{40, 13},  // EPOLLEXCLUSIVE
-	{40, 4},   // EPOLLHUP
-	{40, 0},   // EPOLLIN
-	{40, 10},  // EPOLLMSG
-	{40, 5},   // EPOLLNVAL
-	{40, 15},  // EPOLLONESHOT
-	{40, 2},   // EPOLLOUT
-	{40, 1},   // EPOLLPRI
-	{40, 7},   // EPOLLRDBAND
-	{40, 11},  // EPOLLRDHUP
-	{40, 6},   // EPOLLRDNORM
-	{40, 14},  // EPOLLWAKEUP
-	{40, 9},   // EPOLLWRBAND
-	{40, 8},   // EPOLLWRNORM
-	{39, 0},   // EPOLL_CLOEXEC
-	{41, 0},   // EPOLL_CTL_ADD
-	{41, 1},   // EPOLL_CTL_DEL
-	{41, 2},   // EPOLL_CTL_MOD
-	{40, 12},  // EPOLL_URING_WAKE
-	{42, 136}, // EPROCLIM
-	{42, 70},  // EPROTO
-	{42, 93},  // EPROTONOSUPPORT
-	{42, 91},  // EPROTOTYPE
-	{42, 33},  // ERANGE
-	{42, 141}, // EREFUSED
-	{42, 78},  // EREMCHG
-	{42, 137}, // EREMDEV
-	{42, 65},  // EREMOTE
-	{42, 122}, // EREMOTEIO
-	{42, 85},  // ERESTART
-	{42, 144}, // ERESTARTNOHAND
-	{42, 143}, // ERESTARTNOINTR
-	{42, 142}, // ERESTARTSYS
-	{42, 146}, // ERESTART_RESTARTBLOCK
-	{42, 133}, // ERFKILL
-	{42, 29},  // EROFS
-	{42, 138}, // ERREMOTE
-	{42, 108}, // ESHUTDOWN
-	{42, 94},  // ESOCKTNOSUPPORT
-	{42, 28},  // ESPIPE
-	{42, 2},   // ESRCH
-	{42, 68},  // ESRMNT
-	{42, 116}, // ESTALE
-	{42, 86},  // ESTRPIPE
-	{42, 61},  // ETIME
-	{42, 110}, // ETIMEDOUT
-	{42, 109}, // ETOOMANYREFS
-	{42, 25},  // ETXTBSY
-	{42, 117}, // EUCLEAN
-	{42, 48},  // EUNATCH
-	{42, 87},  // EUSERS
-	{87, 744}, // EVIOCGEFFECTS
-	{87, 735}, // EVIOCGID
-	{87, 738}, // EVIOCGKEYCODE
-	{87, 739}, // EVIOCGKEYCODE_V2
-	{87, 747}, // EVIOCGMASK
-	{87, 745}, // EVIOCGRAB
-	{87, 736}, // EVIOCGREP
-	{87, 734}, // EVIOCGVERSION
-	{87, 746}, // EVIOCREVOKE
-	{87, 743}, // EVIOCRMFF
-	{87, 749}, // EVIOCSCLOCKID
-	{87, 742}, // EVIOCSFF
-	{87, 740}, // EVIOCSKEYCODE
-	{87, 741}, // EVIOCSKEYCODE_V2
-	{87, 748}, // EVIOCSMASK
-	{87, 737}, // EVIOCSREP
-	{42, 40},  // EWOULDBLOCK
-	{42, 17},  // EXDEV
-	{42, 53},  // EXFULL
-	{87, 120}, // EXT4_IOC_ALLOC_DA_BLKS
-	{87, 128}, // EXT4_IOC_CHECKPOINT
-	{87, 125}, // EXT4_IOC_CLEAR_ES_CACHE
-	{87, 129}, // EXT4_IOC_GETFSUUID
-	{87, 115}, // EXT4_IOC_GETRSVSZ
-	{87, 126}, // EXT4_IOC_GETSTATE
-	{87, 111}, // EXT4_IOC_GETVERSION
-	{87, 113}, // EXT4_IOC_GETVERSION_OLD
-	{87, 127}, // EXT4_IOC_GET_ES_CACHE
-	{87, 131}, // EXT4_IOC_GET_TUNE_SB_PARAM
-	{87, 118}, // EXT4_IOC_GROUP_ADD
-	{87, 117}, // EXT4_IOC_GROUP_EXTEND
-	{87, 119}, // EXT4_IOC_MIGRATE
-	{87, 121}, // EXT4_IOC_MOVE_EXT
-	{87, 124}, // EXT4_IOC_PRECACHE_EXTENTS
-	{87, 122}, // EXT4_IOC_RESIZE_FS
-	{87, 130}, // EXT4_IOC_SETFSUUID
-	{87, 116}, // EXT4_IOC_SETRSVSZ
-	{87, 112}, // EXT4_IOC_SETVERSION
-	{87, 114}, // EXT4_IOC_SETVERSION_OLD
-	{87, 132}, // EXT4_IOC_SET_TUNE_SB_PARAM
-	{87, 133}, // EXT4_IOC_SHUTDOWN
-	{87, 123}, // EXT4_IOC_SWAP_BOOT
-	{285, 15}, // EXTPROC
-	{47, 3},   // FALLOC_FL_COLLAPSE_RANGE
-	{47, 5},   // FALLOC_FL_INSERT_RANGE
-	{47, 0},   // FALLOC_FL_KEEP_SIZE
-	{47, 2},   // FALLOC_FL_NO_HIDE_STALE
-	{47, 1},   // FALLOC_FL_PUNCH_HOLE
-	{47, 6},   // FALLOC_FL_UNSHARE_RANGE
-	{47, 7},   // FALLOC_FL_WRITE_ZEROES
-	{47, 4},   // FALLOC_FL_ZERO_RANGE
-	{48, 0},   // FAN_ACCESS
-	{48, 16},  // FAN_ACCESS_PERM
-	{48, 2},   // FAN_ATTRIB
-	{49, 1},   // FAN_CLASS_CONTENT
-	{49, 0},   // FAN_CLASS_NOTIF
-	{49, 2},   // FAN_CLASS_PRE_CONTENT
-	{49, 3},   // FAN_CLOEXEC
-	{48, 4},   // FAN_CLOSE_NOWRITE
-	{48, 3},   // FAN_CLOSE_WRITE
-	{48, 8},   // FAN_CREATE
-	{48, 9},   // FAN_DELETE
-	{48, 10},  // FAN_DELETE_SELF
-	{49, 7},   // FAN_ENABLE_AUDIT
-	{48, 21},  // FAN_EVENT_ON_CHILD
-	{48, 14},  // FAN_FS_ERROR
-	{50, 0},   // FAN_MARK_ADD
-	{50, 2},   // FAN_MARK_DONT_FOLLOW
-	{50, 10},  // FAN_MARK_EVICTABLE
-	{50, 9},   // FAN_MARK_FILESYSTEM
-	{50, 8},   // FAN_MARK_FLUSH
-	{50, 11},  // FAN_MARK_IGNORE
-	{50, 6},   // FAN_MARK_IGNORED_MASK
-	{50, 7},   // FAN_MARK_IGNORED_SURV_MODIFY
-	{50, 4},   // FAN_MARK_MNTNS
-	{50, 5},   // FAN_MARK_MOUNT
-	{50, 3},   // FAN_MARK_ONLYDIR
-	{50, 1},   // FAN_MARK_REMOVE
-	{48, 19},  // FAN_MNT_ATTACH
-	{48, 20},  // FAN_MNT_DETACH
-	{48, 1},   // FAN_MODIFY
-	{48, 6},   // FAN_MOVED_FROM
-	{48, 7},   // FAN_MOVED_TO
-	{48, 11},  // FAN_MOVE_SELF
-	{49, 4},   // FAN_NONBLOCK
-	{48, 23},  // FAN_ONDIR
-	{48, 5},   // FAN_OPEN
-	{48, 12},  // FAN_OPEN_EXEC
-	{48, 17},  // FAN_OPEN_EXEC_PERM
-	{48, 15},  // FAN_OPEN_PERM
-	{48, 18},  // FAN_PRE_ACCESS
-	{48, 13},  // FAN_Q_OVERFLOW
-	{48, 22},  // FAN_RENAME
-	{49, 11},  // FAN_REPORT_DIR_FID
-	{49, 14},  // FAN_REPORT_FD_ERROR
-	{49, 10},  // FAN_REPORT_FID
-	{49, 15},  // FAN_REPORT_MNT
-	{49, 12},  // FAN_REPORT_NAME
-	{49, 8},   // FAN_REPORT_PIDFD
-	{49, 13},  // FAN_REPORT_TARGET_FID
-	{49, 9},   // FAN_REPORT_TID
-	{49, 6},   // FAN_UNLIMITED_MARKS
-	{49, 5},   // FAN_UNLIMITED_QUEUE
-	{150, 13}, // FASYNC
-	{87, 149}, // FAT_IOCTL_GET_ATTRIBUTES
-	{87, 151}, // FAT_IOCTL_GET_VOLUME_ID
-	{87, 150}, // FAT_IOCTL_SET_ATTRIBUTES
-	{87, 779}, // FBIOBLANK
-	{87, 773}, // FBIOGETCMAP
-	{87, 777}, // FBIOGET_CON2FBMAP
-	{87, 786}, // FBIOGET_DISPINFO
-	{87, 772}, // FBIOGET_FSCREENINFO
-	{87, 783}, // FBIOGET_GLYPH
-	{87, 784}, // FBIOGET_HWCINFO
-	{87, 780}, // FBIOGET_VBLANK
-	{87, 770}, // FBIOGET_VSCREENINFO
-	{87, 775}, // FBIOPAN_DISPLAY
-	{87, 774}, // FBIOPUTCMAP
-	{87, 778}, // FBIOPUT_CON2FBMAP
-	{87, 785}, // FBIOPUT_MODEINFO
-	{87, 771}, // FBIOPUT_VSCREENINFO
-	{87, 781}, // FBIO_ALLOC
-	{87, 776}, // FBIO_CURSOR
-	{87, 782}, // FBIO_FREE
-	{87, 787}, // FBIO_WAITFORVSYNC
-	{162, 8},  // FDPIC_FUNCPTRS
-	{52, 0},   // FD_CLOEXEC
-	{286, 14}, // FF0
-	{286, 15}, // FF1
-	{87, 74},  // FIBMAP
-	{87, 79},  // FICLONE
-	{87, 80},  // FICLONERANGE
-	{87, 81},  // FIDEDUPERANGE
-	{58, 2},   // FIEMAP_FLAG_CACHE
-	{58, 0},   // FIEMAP_FLAG_SYNC
-	{58, 1},   // FIEMAP_FLAG_XATTR
-	{87, 76},  // FIFREEZE
-	{87, 75},  // FIGETBSZ
-	{87, 61},  // FIOASYNC
-	{87, 60},  // FIOCLEX
-	{87, 365}, // FIOGETOWN
-	{87, 32},  // FIONBIO
-	{87, 59},  // FIONCLEX
-	{87, 26},  // FIONREAD
-	{87, 73},  // FIOQSIZE
-	{87, 364}, // FIOSETOWN
-	{87, 77},  // FITHAW
-	{87, 78},  // FITRIM
-	{285, 12}, // FLUSHO
-	{279, 1},  // FLUSH_CACHE
-	{64, 6},   // FSCONFIG_CMD_CREATE
-	{64, 8},   // FSCONFIG_CMD_CREATE_EXCL
-	{64, 7},   // FSCONFIG_CMD_RECONFIGURE
-	{64, 2},   // FSCONFIG_SET_BINARY
-	{64, 5},   // FSCONFIG_SET_FD
-	{64, 0},   // FSCONFIG_SET_FLAG
-	{64, 3},   // FSCONFIG_SET_PATH
-	{64, 4},   // FSCONFIG_SET_PATH_EMPTY
-	{64, 1},   // FSCONFIG_SET_STRING
-	{65, 0},   // FSMOUNT_CLOEXEC
-	{65, 1},   // FSMOUNT_NAMESPACE
-	{66, 0},   // FSOPEN_CLOEXEC
-	{67, 0},   // FSPICK_CLOEXEC
-	{67, 3},   // FSPICK_EMPTY_PATH
-	{67, 2},   // FSPICK_NO_AUTOMOUNT
-	{67, 1},   // FSPICK_SYMLINK_NOFOLLOW
-	{61, 5},   // FS_APPEND_FL
-	{61, 27},  // FS_CASEFOLD_FL
-	{61, 9},   // FS_COMPRBLK_FL
-	{61, 2},   // FS_COMPR_FL
-	{61, 24},  // FS_DAX_FL
-	{61, 16},  // FS_DIRSYNC_FL
-	{61, 8},   // FS_DIRTY_FL
-	{217, 12}, // FS_DQ_BCOUNT
-	{217, 3},  // FS_DQ_BHARD
-	{217, 15}, // FS_DQ_BIGTIME
-	{217, 2},  // FS_DQ_BSOFT
-	{217, 6},  // FS_DQ_BTIMER
-	{217, 9},  // FS_DQ_BWARNS
-	{217, 13}, // FS_DQ_ICOUNT
-	{217, 1},  // FS_DQ_IHARD
-	{217, 0},  // FS_DQ_ISOFT
-	{217, 7},  // FS_DQ_ITIMER
-	{217, 10}, // FS_DQ_IWARNS
-	{217, 14}, // FS_DQ_RTBCOUNT
-	{217, 5},  // FS_DQ_RTBHARD
-	{217, 4},  // FS_DQ_RTBSOFT
-	{217, 8},  // FS_DQ_RTBTIMER
-	{217, 11}, // FS_DQ_RTBWARNS
-	{61, 21},  // FS_EA_INODE_FL
-	{61, 11},  // FS_ENCRYPT_FL
-	{61, 22},  // FS_EOFBLOCKS_FL
-	{61, 19},  // FS_EXTENT_FL
-	{219, 2},  // FS_GROUP_QUOTA
-	{61, 18},  // FS_HUGE_FILE_FL
-	{61, 13},  // FS_IMAGIC_FL
-	{61, 4},   // FS_IMMUTABLE_FL
-	{61, 12},  // FS_INDEX_FL
-	{61, 25},  // FS_INLINE_DATA_FL
-	{87, 87},  // FS_IOC32_GETFLAGS
-	{87, 89},  // FS_IOC32_GETVERSION
-	{87, 88},  // FS_IOC32_SETFLAGS
-	{87, 90},  // FS_IOC32_SETVERSION
-	{87, 103}, // FS_IOC_ADD_ENCRYPTION_KEY
-	{87, 108}, // FS_IOC_ENABLE_VERITY
-	{87, 86},  // FS_IOC_FIEMAP
-	{87, 91},  // FS_IOC_FSGETXATTR
-	{87, 92},  // FS_IOC_FSSETXATTR
-	{87, 82},  // FS_IOC_GETFLAGS
-	{87, 93},  // FS_IOC_GETFSLABEL
-	{87, 96},  // FS_IOC_GETFSSYSFSPATH
-	{87, 95},  // FS_IOC_GETFSUUID
-	{87, 97},  // FS_IOC_GETLBMD_CAP
-	{87, 84},  // FS_IOC_GETVERSION
-	{87, 106}, // FS_IOC_GET_ENCRYPTION_KEY_STATUS
-	{87, 107}, // FS_IOC_GET_ENCRYPTION_NONCE
-	{87, 101}, // FS_IOC_GET_ENCRYPTION_POLICY
-	{87, 102}, // FS_IOC_GET_ENCRYPTION_POLICY_EX
-	{87, 100}, // FS_IOC_GET_ENCRYPTION_PWSALT
-	{87, 109}, // FS_IOC_MEASURE_VERITY
-	{87, 110}, // FS_IOC_READ_VERITY_METADATA
-	{87, 104}, // FS_IOC_REMOVE_ENCRYPTION_KEY
-	{87, 105}, // FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS
-	{87, 83},  // FS_IOC_SETFLAGS
-	{87, 94},  // FS_IOC_SETFSLABEL
-	{87, 85},  // FS_IOC_SETVERSION
-	{87, 99},  // FS_IOC_SET_ENCRYPTION_POLICY
-	{87, 98},  // FS_IOC_SHUTDOWN
-	{61, 14},  // FS_JOURNAL_DATA_FL
-	{61, 7},   // FS_NOATIME_FL
-	{61, 10},  // FS_NOCOMP_FL
-	{61, 23},  // FS_NOCOW_FL
-	{61, 6},   // FS_NODUMP_FL
-	{61, 15},  // FS_NOTAIL_FL
-	{61, 26},  // FS_PROJINHERIT_FL
-	{219, 1},  // FS_PROJ_QUOTA
-	{218, 2},  // FS_QUOTA_GDQ_ACCT
-	{218, 3},  // FS_QUOTA_GDQ_ENFD
-	{218, 4},  // FS_QUOTA_PDQ_ACCT
-	{218, 5},  // FS_QUOTA_PDQ_ENFD
-	{218, 0},  // FS_QUOTA_UDQ_ACCT
-	{218, 1},  // FS_QUOTA_UDQ_ENFD
-	{61, 28},  // FS_RESERVED_FL
-	{61, 0},   // FS_SECRM_FL
-	{62, 0},   // FS_SHUTDOWN_FLAGS_DEFAULT
-	{62, 1},   // FS_SHUTDOWN_FLAGS_LOGFLUSH
-	{62, 2},   // FS_SHUTDOWN_FLAGS_NOLOGFLUSH
-	{61, 3},   // FS_SYNC_FL
-	{61, 17},  // FS_TOPDIR_FL
-	{61, 1},   // FS_UNRM_FL
-	{219, 0},  // FS_USER_QUOTA
-	{61, 20},  // FS_VERITY_FL
-	{63, 3},   // FS_XFLAG_APPEND
-	{63, 17},  // FS_XFLAG_CASEFOLD
-	{63, 18},  // FS_XFLAG_CASENONPRESERVING
-	{63, 15},  // FS_XFLAG_COWEXTSIZE
-	{63, 14},  // FS_XFLAG_DAX
-	{63, 10},  // FS_XFLAG_EXTSIZE
-	{63, 11},  // FS_XFLAG_EXTSZINHERIT
-	{63, 13},  // FS_XFLAG_FILESTREAM
-	{63, 19},  // FS_XFLAG_HASATTR
-	{63, 2},   // FS_XFLAG_IMMUTABLE
-	{63, 5},   // FS_XFLAG_NOATIME
-	{63, 12},  // FS_XFLAG_NODEFRAG
-	{63, 6},   // FS_XFLAG_NODUMP
-	{63, 9},   // FS_XFLAG_NOSYMLINKS
-	{63, 1},   // FS_XFLAG_PREALLOC
-	{63, 8},   // FS_XFLAG_PROJINHERIT
-	{63, 0},   // FS_XFLAG_REALTIME
-	{63, 7},   // FS_XFLAG_RTINHERIT
-	{63, 4},   // FS_XFLAG_SYNC
-	{63, 16},  // FS_XFLAG_VERITY
-	{87, 145}, // FUSE_DEV_IOC_BACKING_CLOSE
-	{87, 144}, // FUSE_DEV_IOC_BACKING_OPEN
-	{87, 143}, // FUSE_DEV_IOC_CLONE
-	{87, 146}, // FUSE_DEV_IOC_SYNC_INIT
-	{69, 5},   // FUTEX2_MPOL
-	{69, 4},   // FUTEX2_NUMA
-	{69, 6},   // FUTEX2_PRIVATE
-	{69, 2},   // FUTEX2_SIZE_U16
-	{69, 1},   // FUTEX2_SIZE_U32
-	{69, 0},   // FUTEX2_SIZE_U64
-	{69, 3},   // FUTEX2_SIZE_U8
-	{70, 0},   // FUTEX_BITSET_MATCH_ANY
-	{68, 28},  // FUTEX_CLOCK_REALTIME
-	{68, 17},  // FUTEX_CMP_REQUEUE
-	{68, 25},  // FUTEX_CMP_REQUEUE_PI
-	{68, 11},  // FUTEX_CMP_REQUEUE_PI_PRIVATE
-	{68, 3},   // FUTEX_CMP_REQUEUE_PRIVATE
-	{68, 15},  // FUTEX_FD
-	{68, 19},  // FUTEX_LOCK_PI
-	{68, 26},  // FUTEX_LOCK_PI2
-	{68, 12},  // FUTEX_LOCK_PI2_PRIVATE
-	{68, 5},   // FUTEX_LOCK_PI_PRIVATE
-	{71, 1},   // FUTEX_OP_ADD<<28
-	{71, 3},   // FUTEX_OP_ANDN<<28
-	{71, 6},   // FUTEX_OP_CMP_EQ<<24
-	{71, 11},  // FUTEX_OP_CMP_GE<<24
-	{71, 10},  // FUTEX_OP_CMP_GT<<24
-	{71, 9},   // FUTEX_OP_CMP_LE<<24
-	{71, 8},   // FUTEX_OP_CMP_LT<<24
-	{71, 7},   // FUTEX_OP_CMP_NE<<24
-	{71, 5},   // FUTEX_OP_OPARG_SHIFT<<28
-	{71, 2},   // FUTEX_OP_OR<<28
-	{71, 0},   // FUTEX_OP_SET<<28
-	{71, 4},   // FUTEX_OP_XOR<<28
-	{68, 27},  // FUTEX_PRIVATE_FLAG
-	{68, 16},  // FUTEX_REQUEUE
-	{68, 2},   // FUTEX_REQUEUE_PRIVATE
-	{68, 30},  // FUTEX_ROBUST_LIST32
-	{68, 29},  // FUTEX_ROBUST_UNLOCK
-	{68, 21},  // FUTEX_TRYLOCK_PI
-	{68, 7},   // FUTEX_TRYLOCK_PI_PRIVATE
-	{68, 20},  // FUTEX_UNLOCK_PI
-	{68, 6},   // FUTEX_UNLOCK_PI_PRIVATE
-	{68, 13},  // FUTEX_WAIT
-	{68, 22},  // FUTEX_WAIT_BITSET
-	{68, 8},   // FUTEX_WAIT_BITSET_PRIVATE
-	{68, 0},   // FUTEX_WAIT_PRIVATE
-	{68, 24},  // FUTEX_WAIT_REQUEUE_PI
-	{68, 10},  // FUTEX_WAIT_REQUEUE_PI_PRIVATE
-	{68, 14},  // FUTEX_WAKE
-	{68, 23},  // FUTEX_WAKE_BITSET
-	{68, 9},   // FUTEX_WAKE_BITSET_PRIVATE
-	{68, 18},  // FUTEX_WAKE_OP
-	{68, 4},   // FUTEX_WAKE_OP_PRIVATE
-	{68, 1},   // FUTEX_WAKE_PRIVATE
-	{51, 30},  // F_ADD_SEALS
-	{51, 26},  // F_CANCELLK
-	{51, 25},  // F_CREATED_QUERY
-	{51, 0},   // F_DUPFD
-	{51, 27},  // F_DUPFD_CLOEXEC
-	{51, 24},  // F_DUPFD_QUERY
-	{53, 3},   // F_EXLCK
-	{51, 36},  // F_GETDELEG
-	{51, 1},   // F_GETFD
-	{51, 3},   // F_GETFL
-	{51, 22},  // F_GETLEASE
-	{51, 5},   // F_GETLK
-	{51, 12},  // F_GETLK64
-	{51, 9},   // F_GETOWN
-	{51, 17},  // F_GETOWNER_UIDS
-	{51, 16},  // F_GETOWN_EX
-	{51, 29},  // F_GETPIPE_SZ
-	{51, 11},  // F_GETSIG
-	{51, 34},  // F_GET_FILE_RW_HINT
-	{51, 32},  // F_GET_RW_HINT
-	{51, 31},  // F_GET_SEALS
-	{51, 23},  // F_NOTIFY
-	{51, 18},  // F_OFD_GETLK
-	{51, 19},  // F_OFD_SETLK
-	{51, 20},  // F_OFD_SETLKW
-	{55, 2},   // F_OWNER_PGRP
-	{55, 1},   // F_OWNER_PID
-	{55, 0},   // F_OWNER_TID
-	{53, 0},   // F_RDLCK
-	{57, 5},   // F_SEAL_EXEC
-	{57, 4},   // F_SEAL_FUTURE_WRITE
-	{57, 2},   // F_SEAL_GROW
-	{57, 0},   // F_SEAL_SEAL
-	{57, 1},   // F_SEAL_SHRINK
-	{57, 3},   // F_SEAL_WRITE
-	{51, 37},  // F_SETDELEG
-	{51, 2},   // F_SETFD
-	{51, 4},   // F_SETFL
-	{51, 21},  // F_SETLEASE
-	{51, 6},   // F_SETLK
-	{51, 13},  // F_SETLK64
-	{51, 7},   // F_SETLKW
-	{51, 14},  // F_SETLKW64
-	{51, 8},   // F_SETOWN
-	{51, 15},  // F_SETOWN_EX
-	{51, 28},  // F_SETPIPE_SZ
-	{51, 10},  // F_SETSIG
-	{51, 35},  // F_SET_FILE_RW_HINT
-	{51, 33},  // F_SET_RW_HINT
-	{53, 4},   // F_SHLCK
-	{53, 2},   // F_UNLCK
-	{53, 1},   // F_WRLCK
-	{249, 7},  // GETALL
-	{249, 8},  // GETNCNT
-	{249, 5},  // GETPID
-	{249, 6},  // GETVAL
-	{249, 9},  // GETZCNT
-	{87, 660}, // GIO_CMAP
-	{87, 655}, // GIO_FONT
-	{87, 657}, // GIO_FONTX
-	{87, 674}, // GIO_SCRNMAP
-	{87, 678}, // GIO_UNIMAP
-	{87, 676}, // GIO_UNISCRNMAP
-	{73, 2},   // GRND_INSECURE
-	{73, 0},   // GRND_NONBLOCK
-	{73, 1},   // GRND_RANDOM
-	{212, 19}, // GRPQUOTA
-	{232, 4},  // GS_BROADCAST
-	{232, 3},  // GS_CLEAR_BC_CB
-	{232, 1},  // GS_DISABLE
-	{232, 0},  // GS_ENABLE
-	{232, 2},  // GS_SET_BC_CB
-	{87, 321}, // HDIO_DRIVE_CMD
-	{87, 318}, // HDIO_DRIVE_RESET
-	{87, 320}, // HDIO_DRIVE_TASK
-	{87, 319}, // HDIO_DRIVE_TASKFILE
-	{87, 301}, // HDIO_GETGEO
-	{87, 308}, // HDIO_GET_32BIT
-	{87, 314}, // HDIO_GET_ACOUSTIC
-	{87, 315}, // HDIO_GET_ADDRESS
-	{87, 316}, // HDIO_GET_BUSSTATE
-	{87, 310}, // HDIO_GET_DMA
-	{87, 312}, // HDIO_GET_IDENTITY
-	{87, 307}, // HDIO_GET_KEEPSETTINGS
-	{87, 303}, // HDIO_GET_MULTCOUNT
-	{87, 311}, // HDIO_GET_NICE
-	{87, 309}, // HDIO_GET_NOWERR
-	{87, 304}, // HDIO_GET_QDMA
-	{87, 302}, // HDIO_GET_UNMASKINTR
-	{87, 313}, // HDIO_GET_WCACHE
-	{87, 306}, // HDIO_OBSOLETE_IDENTITY
-	{87, 329}, // HDIO_SCAN_HWIF
-	{87, 325}, // HDIO_SET_32BIT
-	{87, 333}, // HDIO_SET_ACOUSTIC
-	{87, 336}, // HDIO_SET_ADDRESS
-	{87, 334}, // HDIO_SET_BUSSTATE
-	{87, 327}, // HDIO_SET_DMA
-	{87, 324}, // HDIO_SET_KEEPSETTINGS
-	{87, 322}, // HDIO_SET_MULTCOUNT
-	{87, 331}, // HDIO_SET_NICE
-	{87, 326}, // HDIO_SET_NOWERR
-	{87, 328}, // HDIO_SET_PIO_MODE
-	{87, 335}, // HDIO_SET_QDMA
-	{87, 323}, // HDIO_SET_UNMASKINTR
-	{87, 332}, // HDIO_SET_WCACHE
-	{87, 305}, // HDIO_SET_XFER
-	{87, 317}, // HDIO_TRISTATE_HWIF
-	{87, 330}, // HDIO_UNREGISTER_HWIF
-	{283, 40}, // HUPCL
-	{156, 1},  // HW_BREAKPOINT_R
-	{156, 0},  // HW_BREAKPOINT_RW
-	{156, 2},  // HW_BREAKPOINT_W
-	{156, 3},  // HW_BREAKPOINT_X
-	{285, 1},  // ICANON
-	{74, 0},   // ICMPV6_FILTER
-	{220, 0},  // ICMP_FILTER
-	{284, 8},  // ICRNL
-	{285, 14}, // IEXTEN
-	{76, 9},   // IFF_ALLMULTI
-	{298, 10}, // IFF_ATTACH_QUEUE
-	{76, 14},  // IFF_AUTOMEDIA
-	{76, 1},   // IFF_BROADCAST
-	{76, 2},   // IFF_DEBUG
-	{298, 11}, // IFF_DETACH_QUEUE
-	{76, 15},  // IFF_DYNAMIC
-	{76, 3},   // IFF_LOOPBACK
-	{76, 10},  // IFF_MASTER
-	{76, 12},  // IFF_MULTICAST
-	{298, 9},  // IFF_MULTI_QUEUE
-	{298, 2},  // IFF_NAPI
-	{298, 3},  // IFF_NAPI_FRAGS
-	{76, 7},   // IFF_NOARP
-	{76, 5},   // IFF_NOTRAILERS
-	{298, 4},  // IFF_NO_CARRIER
-	{298, 5},  // IFF_NO_PI
-	{298, 6},  // IFF_ONE_QUEUE
-	{298, 12}, // IFF_PERSIST
-	{76, 4},   // IFF_POINTOPOINT
-	{76, 13},  // IFF_PORTSEL
-	{76, 8},   // IFF_PROMISC
-	{76, 6},   // IFF_RUNNING
-	{76, 11},  // IFF_SLAVE
-	{298, 1},  // IFF_TAP
-	{298, 0},  // IFF_TUN
-	{298, 8},  // IFF_TUN_EXCL
-	{76, 0},   // IFF_UP
-	{298, 7},  // IFF_VNET_HDR
-	{284, 0},  // IGNBRK
-	{284, 7},  // IGNCR
-	{284, 2},  // IGNPAR
-	{215, 0},  // IIF_BGRACE
-	{215, 2},  // IIF_FLAGS
-	{215, 1},  // IIF_IGRACE
-	{284, 13}, // IMAXBEL
-	{284, 6},  // INLCR
-	{87, 595}, // INOTIFY_IOC_SETNEXTWD
-	{284, 4},  // INPCK
-	{77, 0},   // IN_ACCESS
-	{77, 2},   // IN_ATTRIB
-	{78, 0},   // IN_CLOEXEC
-	{77, 4},   // IN_CLOSE_NOWRITE
-	{77, 3},   // IN_CLOSE_WRITE
-	{77, 8},   // IN_CREATE
-	{77, 9},   // IN_DELETE
-	{77, 10},  // IN_DELETE_SELF
-	{77, 16},  // IN_DONT_FOLLOW
-	{77, 17},  // IN_EXCL_UNLINK
-	{77, 14},  // IN_IGNORED
-	{77, 20},  // IN_ISDIR
-	{77, 19},  // IN_MASK_ADD
-	{77, 18},  // IN_MASK_CREATE
-	{77, 1},   // IN_MODIFY
-	{77, 6},   // IN_MOVED_FROM
-	{77, 7},   // IN_MOVED_TO
-	{77, 11},  // IN_MOVE_SELF
-	{78, 1},   // IN_NONBLOCK
-	{77, 21},  // IN_ONESHOT
-	{77, 15},  // IN_ONLYDIR
-	{77, 5},   // IN_OPEN
-	{77, 13},  // IN_Q_OVERFLOW
-	{77, 12},  // IN_UNMOUNT
+	{287, 42}, // CMSPAR
+	{290, 2},  // CR0
+	{290, 3},  // CR1
+	{290, 4},  // CR2
+	{290, 5},  // CR3
+	{287, 37}, // CREAD
+	{287, 43}, // CRTSCTS
+	{287, 32}, // CS5
+	{287, 33}, // CS6
+	{287, 34}, // CS7
+	{287, 35}, // CS8
+	{287, 36}, // CSTOPB
+	{95, 12},  // DIPC
+	{89, 634}, // DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+	{89, 635}, // DMA_BUF_IOCTL_IMPORT_SYNC_FILE
+	{89, 630}, // DMA_BUF_IOCTL_SYNC
+	{89, 631}, // DMA_BUF_SET_NAME
+	{89, 632}, // DMA_BUF_SET_NAME_A
+	{89, 633}, // DMA_BUF_SET_NAME_B
+	{89, 291}, // DM_DEV_ARM_POLL
+	{89, 285}, // DM_DEV_CREATE
+	{89, 286}, // DM_DEV_REMOVE
+	{89, 287}, // DM_DEV_RENAME
+	{89, 299}, // DM_DEV_SET_GEOMETRY
+	{89, 289}, // DM_DEV_STATUS
+	{89, 288}, // DM_DEV_SUSPEND
+	{89, 290}, // DM_DEV_WAIT
+	{89, 297}, // DM_GET_TARGET_VERSION
+	{89, 284}, // DM_LIST_DEVICES
+	{89, 296}, // DM_LIST_VERSIONS
+	{89, 300}, // DM_MPATH_PROBE_PATHS
+	{89, 283}, // DM_REMOVE_ALL
+	{89, 293}, // DM_TABLE_CLEAR
+	{89, 294}, // DM_TABLE_DEPS
+	{89, 292}, // DM_TABLE_LOAD
+	{89, 295}, // DM_TABLE_STATUS
+	{89, 298}, // DM_TARGET_MSG
+	{89, 282}, // DM_VERSION
+	{56, 0},   // DN_ACCESS
+	{56, 5},   // DN_ATTRIB
+	{56, 2},   // DN_CREATE
+	{56, 3},   // DN_DELETE
+	{56, 1},   // DN_MODIFY
+	{56, 6},   // DN_MULTISHOT
+	{56, 4},   // DN_RENAME
+	{217, 0},  // DQF_ROOT_SQUASH
+	{217, 1},  // DQF_SYS_FILE
+	{89, 808}, // DRM_IOCTL_ADD_BUFS
+	{89, 818}, // DRM_IOCTL_ADD_CTX
+	{89, 825}, // DRM_IOCTL_ADD_DRAW
+	{89, 807}, // DRM_IOCTL_ADD_MAP
+	{89, 803}, // DRM_IOCTL_AUTH_MAGIC
+	{89, 804}, // DRM_IOCTL_BLOCK
+	{89, 806}, // DRM_IOCTL_CONTROL
+	{89, 836}, // DRM_IOCTL_CRTC_GET_SEQUENCE
+	{89, 837}, // DRM_IOCTL_CRTC_QUEUE_SEQUENCE
+	{89, 827}, // DRM_IOCTL_DMA
+	{89, 817}, // DRM_IOCTL_DROP_MASTER
+	{89, 830}, // DRM_IOCTL_FINISH
+	{89, 812}, // DRM_IOCTL_FREE_BUFS
+	{89, 889}, // DRM_IOCTL_GEM_CHANGE_HANDLE
+	{89, 797}, // DRM_IOCTL_GEM_CLOSE
+	{89, 798}, // DRM_IOCTL_GEM_FLINK
+	{89, 799}, // DRM_IOCTL_GEM_OPEN
+	{89, 800}, // DRM_IOCTL_GET_CAP
+	{89, 793}, // DRM_IOCTL_GET_CLIENT
+	{89, 821}, // DRM_IOCTL_GET_CTX
+	{89, 790}, // DRM_IOCTL_GET_MAGIC
+	{89, 792}, // DRM_IOCTL_GET_MAP
+	{89, 815}, // DRM_IOCTL_GET_SAREA_CTX
+	{89, 794}, // DRM_IOCTL_GET_STATS
+	{89, 789}, // DRM_IOCTL_GET_UNIQUE
+	{89, 810}, // DRM_IOCTL_INFO_BUFS
+	{89, 791}, // DRM_IOCTL_IRQ_BUSID
+	{89, 828}, // DRM_IOCTL_LOCK
+	{89, 811}, // DRM_IOCTL_MAP_BUFS
+	{89, 809}, // DRM_IOCTL_MARK_BUFS
+	{89, 796}, // DRM_IOCTL_MODESET_CTL
+	{89, 853}, // DRM_IOCTL_MODE_ADDFB
+	{89, 863}, // DRM_IOCTL_MODE_ADDFB2
+	{89, 867}, // DRM_IOCTL_MODE_ATOMIC
+	{89, 847}, // DRM_IOCTL_MODE_ATTACHMODE
+	{89, 887}, // DRM_IOCTL_MODE_CLOSEFB
+	{89, 868}, // DRM_IOCTL_MODE_CREATEPROPBLOB
+	{89, 857}, // DRM_IOCTL_MODE_CREATE_DUMB
+	{89, 877}, // DRM_IOCTL_MODE_CREATE_LEASE
+	{89, 842}, // DRM_IOCTL_MODE_CURSOR
+	{89, 866}, // DRM_IOCTL_MODE_CURSOR2
+	{89, 869}, // DRM_IOCTL_MODE_DESTROYPROPBLOB
+	{89, 859}, // DRM_IOCTL_MODE_DESTROY_DUMB
+	{89, 848}, // DRM_IOCTL_MODE_DETACHMODE
+	{89, 856}, // DRM_IOCTL_MODE_DIRTYFB
+	{89, 846}, // DRM_IOCTL_MODE_GETCONNECTOR
+	{89, 840}, // DRM_IOCTL_MODE_GETCRTC
+	{89, 845}, // DRM_IOCTL_MODE_GETENCODER
+	{89, 852}, // DRM_IOCTL_MODE_GETFB
+	{89, 885}, // DRM_IOCTL_MODE_GETFB2
+	{89, 843}, // DRM_IOCTL_MODE_GETGAMMA
+	{89, 861}, // DRM_IOCTL_MODE_GETPLANE
+	{89, 860}, // DRM_IOCTL_MODE_GETPLANERESOURCES
+	{89, 851}, // DRM_IOCTL_MODE_GETPROPBLOB
+	{89, 849}, // DRM_IOCTL_MODE_GETPROPERTY
+	{89, 839}, // DRM_IOCTL_MODE_GETRESOURCES
+	{89, 879}, // DRM_IOCTL_MODE_GET_LEASE
+	{89, 878}, // DRM_IOCTL_MODE_LIST_LESSEES
+	{89, 858}, // DRM_IOCTL_MODE_MAP_DUMB
+	{89, 864}, // DRM_IOCTL_MODE_OBJ_GETPROPERTIES
+	{89, 865}, // DRM_IOCTL_MODE_OBJ_SETPROPERTY
+	{89, 855}, // DRM_IOCTL_MODE_PAGE_FLIP
+	{89, 880}, // DRM_IOCTL_MODE_REVOKE_LEASE
+	{89, 854}, // DRM_IOCTL_MODE_RMFB
+	{89, 841}, // DRM_IOCTL_MODE_SETCRTC
+	{89, 844}, // DRM_IOCTL_MODE_SETGAMMA
+	{89, 862}, // DRM_IOCTL_MODE_SETPLANE
+	{89, 850}, // DRM_IOCTL_MODE_SETPROPERTY
+	{89, 820}, // DRM_IOCTL_MOD_CTX
+	{89, 823}, // DRM_IOCTL_NEW_CTX
+	{89, 832}, // DRM_IOCTL_PRIME_FD_TO_HANDLE
+	{89, 831}, // DRM_IOCTL_PRIME_HANDLE_TO_FD
+	{89, 824}, // DRM_IOCTL_RES_CTX
+	{89, 819}, // DRM_IOCTL_RM_CTX
+	{89, 826}, // DRM_IOCTL_RM_DRAW
+	{89, 813}, // DRM_IOCTL_RM_MAP
+	{89, 801}, // DRM_IOCTL_SET_CLIENT_CAP
+	{89, 888}, // DRM_IOCTL_SET_CLIENT_NAME
+	{89, 816}, // DRM_IOCTL_SET_MASTER
+	{89, 814}, // DRM_IOCTL_SET_SAREA_CTX
+	{89, 802}, // DRM_IOCTL_SET_UNIQUE
+	{89, 795}, // DRM_IOCTL_SET_VERSION
+	{89, 833}, // DRM_IOCTL_SG_ALLOC
+	{89, 834}, // DRM_IOCTL_SG_FREE
+	{89, 822}, // DRM_IOCTL_SWITCH_CTX
+	{89, 870}, // DRM_IOCTL_SYNCOBJ_CREATE
+	{89, 871}, // DRM_IOCTL_SYNCOBJ_DESTROY
+	{89, 886}, // DRM_IOCTL_SYNCOBJ_EVENTFD
+	{89, 873}, // DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE
+	{89, 872}, // DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD
+	{89, 882}, // DRM_IOCTL_SYNCOBJ_QUERY
+	{89, 875}, // DRM_IOCTL_SYNCOBJ_RESET
+	{89, 876}, // DRM_IOCTL_SYNCOBJ_SIGNAL
+	{89, 884}, // DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
+	{89, 881}, // DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT
+	{89, 883}, // DRM_IOCTL_SYNCOBJ_TRANSFER
+	{89, 874}, // DRM_IOCTL_SYNCOBJ_WAIT
+	{89, 805}, // DRM_IOCTL_UNBLOCK
+	{89, 829}, // DRM_IOCTL_UNLOCK
+	{89, 838}, // DRM_IOCTL_UPDATE_DRAW
+	{89, 788}, // DRM_IOCTL_VERSION
+	{89, 835}, // DRM_IOCTL_WAIT_VBLANK
+	{43, 6},   // E2BIG
+	{43, 12},  // EACCES
+	{43, 98},  // EADDRINUSE
+	{43, 99},  // EADDRNOTAVAIL
+	{43, 67},  // EADV
+	{43, 97},  // EAFNOSUPPORT
+	{43, 10},  // EAGAIN
+	{43, 114}, // EALREADY
+	{43, 51},  // EBADE
+	{43, 8},   // EBADF
+	{43, 77},  // EBADFD
+	{43, 73},  // EBADMSG
+	{43, 52},  // EBADR
+	{43, 55},  // EBADRQC
+	{43, 56},  // EBADSLT
+	{43, 58},  // EBFONT
+	{43, 15},  // EBUSY
+	{43, 126}, // ECANCELED
+	{43, 140}, // ECANCELLED
+	{43, 9},   // ECHILD
+	{289, 3},  // ECHO
+	{289, 9},  // ECHOCTL
+	{289, 4},  // ECHOE
+	{289, 5},  // ECHOK
+	{289, 11}, // ECHOKE
+	{289, 6},  // ECHONL
+	{289, 10}, // ECHOPRT
+	{43, 43},  // ECHRNG
+	{43, 69},  // ECOMM
+	{43, 103}, // ECONNABORTED
+	{43, 111}, // ECONNREFUSED
+	{43, 104}, // ECONNRESET
+	{43, 34},  // EDEADLK
+	{43, 57},  // EDEADLOCK
+	{43, 89},  // EDESTADDRREQ
+	{43, 32},  // EDOM
+	{43, 72},  // EDOTDOT
+	{43, 123}, // EDQUOT
+	{43, 16},  // EEXIST
+	{43, 13},  // EFAULT
+	{43, 26},  // EFBIG
+	{45, 1},   // EFD_CLOEXEC
+	{45, 2},   // EFD_NONBLOCK
+	{45, 0},   // EFD_SEMAPHORE
+	{43, 74},  // EFSBADCRC
+	{43, 118}, // EFSCORRUPTED
+	{43, 139}, // EFTYPE
+	{43, 112}, // EHOSTDOWN
+	{43, 113}, // EHOSTUNREACH
+	{43, 134}, // EHWPOISON
+	{43, 42},  // EIDRM
+	{43, 84},  // EILSEQ
+	{43, 135}, // EINIT
+	{43, 115}, // EINPROGRESS
+	{43, 3},   // EINTR
+	{43, 21},  // EINVAL
+	{43, 4},   // EIO
+	{43, 106}, // EISCONN
+	{43, 20},  // EISDIR
+	{43, 121}, // EISNAM
+	{43, 128}, // EKEYEXPIRED
+	{43, 130}, // EKEYREJECTED
+	{43, 129}, // EKEYREVOKED
+	{43, 50},  // EL2HLT
+	{43, 44},  // EL2NSYNC
+	{43, 45},  // EL3HLT
+	{43, 46},  // EL3RST
+	{43, 79},  // ELIBACC
+	{43, 80},  // ELIBBAD
+	{43, 83},  // ELIBEXEC
+	{43, 82},  // ELIBMAX
+	{43, 81},  // ELIBSCN
+	{43, 47},  // ELNRNG
+	{43, 39},  // ELOOP
+	{43, 125}, // EMEDIUMTYPE
+	{43, 23},  // EMFILE
+	{43, 30},  // EMLINK
+	{43, 90},  // EMSGSIZE
+	{43, 71},  // EMULTIHOP
+	{43, 35},  // ENAMETOOLONG
+	{43, 120}, // ENAVAIL
+	{43, 100}, // ENETDOWN
+	{43, 102}, // ENETRESET
+	{43, 101}, // ENETUNREACH
+	{43, 22},  // ENFILE
+	{43, 54},  // ENOANO
+	{43, 105}, // ENOBUFS
+	{43, 49},  // ENOCSI
+	{43, 60},  // ENODATA
+	{43, 18},  // ENODEV
+	{43, 1},   // ENOENT
+	{43, 7},   // ENOEXEC
+	{43, 145}, // ENOIOCTLCMD
+	{43, 127}, // ENOKEY
+	{43, 36},  // ENOLCK
+	{43, 66},  // ENOLINK
+	{43, 124}, // ENOMEDIUM
+	{43, 11},  // ENOMEM
+	{43, 41},  // ENOMSG
+	{43, 63},  // ENONET
+	{43, 64},  // ENOPKG
+	{43, 92},  // ENOPROTOOPT
+	{43, 27},  // ENOSPC
+	{43, 62},  // ENOSR
+	{43, 59},  // ENOSTR
+	{43, 37},  // ENOSYS
+	{43, 14},  // ENOTBLK
+	{43, 107}, // ENOTCONN
+	{43, 19},  // ENOTDIR
+	{43, 38},  // ENOTEMPTY
+	{43, 119}, // ENOTNAM
+	{43, 132}, // ENOTRECOVERABLE
+	{43, 88},  // ENOTSOCK
+	{43, 24},  // ENOTTY
+	{43, 76},  // ENOTUNIQ
+	{43, 5},   // ENXIO
+	{43, 95},  // EOPNOTSUPP
+	{43, 75},  // EOVERFLOW
+	{43, 131}, // EOWNERDEAD
+	{43, 0},   // EPERM
+	{43, 96},  // EPFNOSUPPORT
+	{89, 593}, // EPIOCGPARAMS
+	{89, 592}, // EPIOCSPARAMS
+	{43, 31},  // EPIPE
+	{41, 3},   // EPOLLERR
+	{41, 16},  // EPOLLET
+	{41, 13},  // EPOLLEXCLUSIVE
+	{41, 4},   // EPOLLHUP
+	{41, 0},   // EPOLLIN
+	{41, 10},  // EPOLLMSG
+	{41, 5},   // EPOLLNVAL
+	{41, 15},  // EPOLLONESHOT
+	{41, 2},   // EPOLLOUT
+	{41, 1},   // EPOLLPRI
+	{41, 7},   // EPOLLRDBAND
+	{41, 11},  // EPOLLRDHUP
+	{41, 6},   // EPOLLRDNORM
+	{41, 14},  // EPOLLWAKEUP
+	{41, 9},   // EPOLLWRBAND
+	{41, 8},   // EPOLLWRNORM
+	{40, 0},   // EPOLL_CLOEXEC
+	{42, 0},   // EPOLL_CTL_ADD
+	{42, 1},   // EPOLL_CTL_DEL
+	{42, 2},   // EPOLL_CTL_MOD
+	{41, 12},  // EPOLL_URING_WAKE
+	{43, 136}, // EPROCLIM
+	{43, 70},  // EPROTO
+	{43, 93},  // EPROTONOSUPPORT
+	{43, 91},  // EPROTOTYPE
+	{43, 33},  // ERANGE
+	{43, 141}, // EREFUSED
+	{43, 78},  // EREMCHG
+	{43, 137}, // EREMDEV
+	{43, 65},  // EREMOTE
+	{43, 122}, // EREMOTEIO
+	{43, 85},  // ERESTART
+	{43, 144}, // ERESTARTNOHAND
+	{43, 143}, // ERESTARTNOINTR
+	{43, 142}, // ERESTARTSYS
+	{43, 146}, // ERESTART_RESTARTBLOCK
+	{43, 133}, // ERFKILL
+	{43, 29},  // EROFS
+	{43, 138}, // ERREMOTE
+	{43, 108}, // ESHUTDOWN
+	{43, 94},  // ESOCKTNOSUPPORT
+	{43, 28},  // ESPIPE
+	{43, 2},   // ESRCH
+	{43, 68},  // ESRMNT
+	{43, 116}, // ESTALE
+	{43, 86},  // ESTRPIPE
+	{44, 38},  // ETH_P_1588
+	{44, 32},  // ETH_P_8021AD
+	{44, 36},  // ETH_P_8021AH
+	{44, 19},  // ETH_P_8021Q
+	{44, 3},   // ETH_P_802_2
+	{44, 0},   // ETH_P_802_3
+	{44, 18},  // ETH_P_AARP
+	{44, 2},   // ETH_P_ALL
+	{44, 31},  // ETH_P_AOE
+	{44, 12},  // ETH_P_ARP
+	{44, 17},  // ETH_P_ATALK
+	{44, 1},   // ETH_P_AX25
+	{44, 14},  // ETH_P_BATMAN
+	{44, 13},  // ETH_P_BPQ
+	{44, 47},  // ETH_P_CAIF
+	{44, 5},   // ETH_P_CAN
+	{44, 6},   // ETH_P_CANFD
+	{44, 15},  // ETH_P_DEC
+	{44, 20},  // ETH_P_ERSPAN
+	{44, 41},  // ETH_P_FCOE
+	{44, 43},  // ETH_P_FIP
+	{44, 44},  // ETH_P_HSR
+	{44, 42},  // ETH_P_IBOE
+	{44, 46},  // ETH_P_IEEE802154
+	{44, 10},  // ETH_P_IP
+	{44, 22},  // ETH_P_IPV6
+	{44, 21},  // ETH_P_IPX
+	{44, 34},  // ETH_P_LLDP
+	{44, 7},   // ETH_P_LOOP
+	{44, 45},  // ETH_P_LOOPBACK
+	{44, 35},  // ETH_P_MACSEC
+	{44, 27},  // ETH_P_MPLS_MC
+	{44, 26},  // ETH_P_MPLS_UC
+	{44, 37},  // ETH_P_MVRP
+	{44, 39},  // ETH_P_NCSI
+	{44, 30},  // ETH_P_PAE
+	{44, 23},  // ETH_P_PAUSE
+	{44, 28},  // ETH_P_PPP_DISC
+	{44, 29},  // ETH_P_PPP_SES
+	{44, 40},  // ETH_P_PRP
+	{44, 8},   // ETH_P_PUP
+	{44, 9},   // ETH_P_PUPAT
+	{44, 16},  // ETH_P_RARP
+	{44, 24},  // ETH_P_SLOW
+	{44, 4},   // ETH_P_SNAP
+	{44, 33},  // ETH_P_TIPC
+	{44, 25},  // ETH_P_WCCP
+	{44, 11},  // ETH_P_X25
+	{44, 48},  // ETH_P_XDSA
+	{43, 61},  // ETIME
+	{43, 110}, // ETIMEDOUT
+	{43, 109}, // ETOOMANYREFS
+	{43, 25},  // ETXTBSY
+	{43, 117}, // EUCLEAN
+	{43, 48},  // EUNATCH
+	{43, 87},  // EUSERS
+	{89, 744}, // EVIOCGEFFECTS
+	{89, 735}, // EVIOCGID
+	{89, 738}, // EVIOCGKEYCODE
+	{89, 739}, // EVIOCGKEYCODE_V2
+	{89, 747}, // EVIOCGMASK
+	{89, 745}, // EVIOCGRAB
+	{89, 736}, // EVIOCGREP
+	{89, 734}, // EVIOCGVERSION
+	{89, 746}, // EVIOCREVOKE
+	{89, 743}, // EVIOCRMFF
+	{89, 749}, // EVIOCSCLOCKID
+	{89, 742}, // EVIOCSFF
+	{89, 740}, // EVIOCSKEYCODE
+	{89, 741}, // EVIOCSKEYCODE_V2
+	{89, 748}, // EVIOCSMASK
+	{89, 737}, // EVIOCSREP
+	{43, 40},  // EWOULDBLOCK
+	{43, 17},  // EXDEV
+	{43, 53},  // EXFULL
+	{89, 120}, // EXT4_IOC_ALLOC_DA_BLKS
+	{89, 128}, // EXT4_IOC_CHECKPOINT
+	{89, 125}, // EXT4_IOC_CLEAR_ES_CACHE
+	{89, 129}, // EXT4_IOC_GETFSUUID
+	{89, 115}, // EXT4_IOC_GETRSVSZ
+	{89, 126}, // EXT4_IOC_GETSTATE
+	{89, 111}, // EXT4_IOC_GETVERSION
+	{89, 113}, // EXT4_IOC_GETVERSION_OLD
+	{89, 127}, // EXT4_IOC_GET_ES_CACHE
+	{89, 131}, // EXT4_IOC_GET_TUNE_SB_PARAM
+	{89, 118}, // EXT4_IOC_GROUP_ADD
+	{89, 117}, // EXT4_IOC_GROUP_EXTEND
+	{89, 119}, // EXT4_IOC_MIGRATE
+	{89, 121}, // EXT4_IOC_MOVE_EXT
+	{89, 124}, // EXT4_IOC_PRECACHE_EXTENTS
+	{89, 122}, // EXT4_IOC_RESIZE_FS
+	{89, 130}, // EXT4_IOC_SETFSUUID
+	{89, 116}, // EXT4_IOC_SETRSVSZ
+	{89, 112}, // EXT4_IOC_SETVERSION
+	{89, 114}, // EXT4_IOC_SETVERSION_OLD
+	{89, 132}, // EXT4_IOC_SET_TUNE_SB_PARAM
+	{89, 133}, // EXT4_IOC_SHUTDOWN
+	{89, 123}, // EXT4_IOC_SWAP_BOOT
+	{289, 15}, // EXTPROC
+	{49, 3},   // FALLOC_FL_COLLAPSE_RANGE
+	{49, 5},   // FALLOC_FL_INSERT_RANGE
+	{49, 0},   // FALLOC_FL_KEEP_SIZE
+	{49, 2},   // FALLOC_FL_NO_HIDE_STALE
+	{49, 1},   // FALLOC_FL_PUNCH_HOLE
+	{49, 6},   // FALLOC_FL_UNSHARE_RANGE
+	{49, 7},   // FALLOC_FL_WRITE_ZEROES
+	{49, 4},   // FALLOC_FL_ZERO_RANGE
+	{50, 0},   // FAN_ACCESS
+	{50, 16},  // FAN_ACCESS_PERM
+	{50, 2},   // FAN_ATTRIB
+	{51, 1},   // FAN_CLASS_CONTENT
+	{51, 0},   // FAN_CLASS_NOTIF
+	{51, 2},   // FAN_CLASS_PRE_CONTENT
+	{51, 3},   // FAN_CLOEXEC
+	{50, 4},   // FAN_CLOSE_NOWRITE
+	{50, 3},   // FAN_CLOSE_WRITE
+	{50, 8},   // FAN_CREATE
+	{50, 9},   // FAN_DELETE
+	{50, 10},  // FAN_DELETE_SELF
+	{51, 7},   // FAN_ENABLE_AUDIT
+	{50, 22},  // FAN_EVENT_ON_CHILD
+	{50, 14},  // FAN_FS_ERROR
+	{52, 0},   // FAN_MARK_ADD
+	{52, 2},   // FAN_MARK_DONT_FOLLOW
+	{52, 10},  // FAN_MARK_EVICTABLE
+	{52, 9},   // FAN_MARK_FILESYSTEM
+	{52, 8},   // FAN_MARK_FLUSH
+	{52, 11},  // FAN_MARK_IGNORE
+	{52, 6},   // FAN_MARK_IGNORED_MASK
+	{52, 7},   // FAN_MARK_IGNORED_SURV_MODIFY
+	{52, 4},   // FAN_MARK_MNTNS
+	{52, 5},   // FAN_MARK_MOUNT
+	{52, 3},   // FAN_MARK_ONLYDIR
+	{52, 1},   // FAN_MARK_REMOVE
+	{50, 19},  // FAN_MNT_ATTACH
+	{50, 20},  // FAN_MNT_DETACH
+	{50, 1},   // FAN_MODIFY
+	{50, 6},   // FAN_MOVED_FROM
+	{50, 7},   // FAN_MOVED_TO
+	{50, 11},  // FAN_MOVE_SELF
+	{51, 4},   // FAN_NONBLOCK
+	{50, 21},  // FAN_ONDIR
+	{50, 5},   // FAN_OPEN
+	{50, 12},  // FAN_OPEN_EXEC
+	{50, 17},  // FAN_OPEN_EXEC_PERM
+	{50, 15},  // FAN_OPEN_PERM
+	{50, 18},  // FAN_PRE_ACCESS
+	{50, 13},  // FAN_Q_OVERFLOW
+	{50, 23},  // FAN_RENAME
+	{51, 11},  // FAN_REPORT_DIR_FID
+	{51, 14},  // FAN_REPORT_FD_ERROR
+	{51, 10},  // FAN_REPORT_FID
+	{51, 15},  // FAN_REPORT_MNT
+	{51, 12},  // FAN_REPORT_NAME
+	{51, 8},   // FAN_REPORT_PIDFD
+	{51, 13},  // FAN_REPORT_TARGET_FID
+	{51, 9},   // FAN_REPORT_TID
+	{51, 6},   // FAN_UNLIMITED_MARKS
+	{51, 5},   // FAN_UNLIMITED_QUEUE
+	{152, 13}, // FASYNC
+	{89, 149}, // FAT_IOCTL_GET_ATTRIBUTES
+	{89, 151}, // FAT_IOCTL_GET_VOLUME_ID
+	{89, 150}, // FAT_IOCTL_SET_ATTRIBUTES
+	{89, 779}, // FBIOBLANK
+	{89, 773}, // FBIOGETCMAP
+	{89, 777}, // FBIOGET_CON2FBMAP
+	{89, 786}, // FBIOGET_DISPINFO
+	{89, 772}, // FBIOGET_FSCREENINFO
+	{89, 783}, // FBIOGET_GLYPH
+	{89, 784}, // FBIOGET_HWCINFO
+	{89, 780}, // FBIOGET_VBLANK
+	{89, 770}, // FBIOGET_VSCREENINFO
+	{89, 775}, // FBIOPAN_DISPLAY
+	{89, 774}, // FBIOPUTCMAP
+	{89, 778}, // FBIOPUT_CON2FBMAP
+	{89, 785}, // FBIOPUT_MODEINFO
+	{89, 771}, // FBIOPUT_VSCREENINFO
+	{89, 781}, // FBIO_ALLOC
+	{89, 776}, // FBIO_CURSOR
+	{89, 782}, // FBIO_FREE
+	{89, 787}, // FBIO_WAITFORVSYNC
+	{164, 8},  // FDPIC_FUNCPTRS
+	{54, 0},   // FD_CLOEXEC
+	{290, 14}, // FF0
+	{290, 15}, // FF1
+	{89, 74},  // FIBMAP
+	{89, 79},  // FICLONE
+	{89, 80},  // FICLONERANGE
+	{89, 81},  // FIDEDUPERANGE
+	{60, 2},   // FIEMAP_FLAG_CACHE
+	{60, 0},   // FIEMAP_FLAG_SYNC
+	{60, 1},   // FIEMAP_FLAG_XATTR
+	{89, 76},  // FIFREEZE
+	{89, 75},  // FIGETBSZ
+	{89, 61},  // FIOASYNC
+	{89, 60},  // FIOCLEX
+	{89, 365}, // FIOGETOWN
+	{89, 32},  // FIONBIO
+	{89, 59},  // FIONCLEX
+	{89, 26},  // FIONREAD
+	{89, 73},  // FIOQSIZE
+	{89, 364}, // FIOSETOWN
+	{89, 77},  // FITHAW
+	{89, 78},  // FITRIM
+	{289, 12}, // FLUSHO
+	{283, 1},  // FLUSH_CACHE
+	{66, 6},   // FSCONFIG_CMD_CREATE
+	{66, 8},   // FSCONFIG_CMD_CREATE_EXCL
+	{66, 7},   // FSCONFIG_CMD_RECONFIGURE
+	{66, 2},   // FSCONFIG_SET_BINARY
+	{66, 5},   // FSCONFIG_SET_FD
+	{66, 0},   // FSCONFIG_SET_FLAG
+	{66, 3},   // FSCONFIG_SET_PATH
+	{66, 4},   // FSCONFIG_SET_PATH_EMPTY
+	{66, 1},   // FSCONFIG_SET_STRING
+	{67, 0},   // FSMOUNT_CLOEXEC
+	{67, 1},   // FSMOUNT_NAMESPACE
+	{68, 0},   // FSOPEN_CLOEXEC
+	{69, 0},   // FSPICK_CLOEXEC
+	{69, 3},   // FSPICK_EMPTY_PATH
+	{69, 2},   // FSPICK_NO_AUTOMOUNT
+	{69, 1},   // FSPICK_SYMLINK_NOFOLLOW
+	{63, 5},   // FS_APPEND_FL
+	{63, 27},  // FS_CASEFOLD_FL
+	{63, 9},   // FS_COMPRBLK_FL
+	{63, 2},   // FS_COMPR_FL
+	{63, 24},  // FS_DAX_FL
+	{63, 16},  // FS_DIRSYNC_FL
+	{63, 8},   // FS_DIRTY_FL
+	{220, 12}, // FS_DQ_BCOUNT
+	{220, 3},  // FS_DQ_BHARD
+	{220, 15}, // FS_DQ_BIGTIME
+	{220, 2},  // FS_DQ_BSOFT
+	{220, 6},  // FS_DQ_BTIMER
+	{220, 9},  // FS_DQ_BWARNS
+	{220, 13}, // FS_DQ_ICOUNT
+	{220, 1},  // FS_DQ_IHARD
+	{220, 0},  // FS_DQ_ISOFT
+	{220, 7},  // FS_DQ_ITIMER
+	{220, 10}, // FS_DQ_IWARNS
+	{220, 14}, // FS_DQ_RTBCOUNT
+	{220, 5},  // FS_DQ_RTBHARD
+	{220, 4},  // FS_DQ_RTBSOFT
+	{220, 8},  // FS_DQ_RTBTIMER
+	{220, 11}, // FS_DQ_RTBWARNS
+	{63, 21},  // FS_EA_INODE_FL
+	{63, 11},  // FS_ENCRYPT_FL
+	{63, 22},  // FS_EOFBLOCKS_FL
+	{63, 19},  // FS_EXTENT_FL
+	{222, 2},  // FS_GROUP_QUOTA
+	{63, 18},  // FS_HUGE_FILE_FL
+	{63, 13},  // FS_IMAGIC_FL
+	{63, 4},   // FS_IMMUTABLE_FL
+	{63, 12},  // FS_INDEX_FL
+	{63, 25},  // FS_INLINE_DATA_FL
+	{89, 87},  // FS_IOC32_GETFLAGS
+	{89, 89},  // FS_IOC32_GETVERSION
+	{89, 88},  // FS_IOC32_SETFLAGS
+	{89, 90},  // FS_IOC32_SETVERSION
+	{89, 103}, // FS_IOC_ADD_ENCRYPTION_KEY
+	{89, 108}, // FS_IOC_ENABLE_VERITY
+	{89, 86},  // FS_IOC_FIEMAP
+	{89, 91},  // FS_IOC_FSGETXATTR
+	{89, 92},  // FS_IOC_FSSETXATTR
+	{89, 82},  // FS_IOC_GETFLAGS
+	{89, 93},  // FS_IOC_GETFSLABEL
+	{89, 96},  // FS_IOC_GETFSSYSFSPATH
+	{89, 95},  // FS_IOC_GETFSUUID
+	{89, 97},  // FS_IOC_GETLBMD_CAP
+	{89, 84},  // FS_IOC_GETVERSION
+	{89, 106}, // FS_IOC_GET_ENCRYPTION_KEY_STATUS
+	{89, 107}, // FS_IOC_GET_ENCRYPTION_NONCE
+	{89, 101}, // FS_IOC_GET_ENCRYPTION_POLICY
+	{89, 102}, // FS_IOC_GET_ENCRYPTION_POLICY_EX
+	{89, 100}, // FS_IOC_GET_ENCRYPTION_PWSALT
+	{89, 109}, // FS_IOC_MEASURE_VERITY
+	{89, 110}, // FS_IOC_READ_VERITY_METADATA
+	{89, 104}, // FS_IOC_REMOVE_ENCRYPTION_KEY
+	{89, 105}, // FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS
+	{89, 83},  // FS_IOC_SETFLAGS
+	{89, 94},  // FS_IOC_SETFSLABEL
+	{89, 85},  // FS_IOC_SETVERSION
+	{89, 99},  // FS_IOC_SET_ENCRYPTION_POLICY
+	{89, 98},  // FS_IOC_SHUTDOWN
+	{63, 14},  // FS_JOURNAL_DATA_FL
+	{63, 7},   // FS_NOATIME_FL
+	{63, 10},  // FS_NOCOMP_FL
+	{63, 23},  // FS_NOCOW_FL
+	{63, 6},   // FS_NODUMP_FL
+	{63, 15},  // FS_NOTAIL_FL
+	{63, 26},  // FS_PROJINHERIT_FL
+	{222, 1},  // FS_PROJ_QUOTA
+	{221, 2},  // FS_QUOTA_GDQ_ACCT
+	{221, 3},  // FS_QUOTA_GDQ_ENFD
+	{221, 4},  // FS_QUOTA_PDQ_ACCT
+	{221, 5},  // FS_QUOTA_PDQ_ENFD
+	{221, 0},  // FS_QUOTA_UDQ_ACCT
+	{221, 1},  // FS_QUOTA_UDQ_ENFD
+	{63, 28},  // FS_RESERVED_FL
+	{63, 0},   // FS_SECRM_FL
+	{64, 0},   // FS_SHUTDOWN_FLAGS_DEFAULT
+	{64, 1},   // FS_SHUTDOWN_FLAGS_LOGFLUSH
+	{64, 2},   // FS_SHUTDOWN_FLAGS_NOLOGFLUSH
+	{63, 3},   // FS_SYNC_FL
+	{63, 17},  // FS_TOPDIR_FL
+	{63, 1},   // FS_UNRM_FL
+	{222, 0},  // FS_USER_QUOTA
+	{63, 20},  // FS_VERITY_FL
+	{65, 3},   // FS_XFLAG_APPEND
+	{65, 17},  // FS_XFLAG_CASEFOLD
+	{65, 18},  // FS_XFLAG_CASENONPRESERVING
+	{65, 15},  // FS_XFLAG_COWEXTSIZE
+	{65, 14},  // FS_XFLAG_DAX
+	{65, 10},  // FS_XFLAG_EXTSIZE
+	{65, 11},  // FS_XFLAG_EXTSZINHERIT
+	{65, 13},  // FS_XFLAG_FILESTREAM
+	{65, 19},  // FS_XFLAG_HASATTR
+	{65, 2},   // FS_XFLAG_IMMUTABLE
+	{65, 5},   // FS_XFLAG_NOATIME
+	{65, 12},  // FS_XFLAG_NODEFRAG
+	{65, 6},   // FS_XFLAG_NODUMP
+	{65, 9},   // FS_XFLAG_NOSYMLINKS
+	{65, 1},   // FS_XFLAG_PREALLOC
+	{65, 8},   // FS_XFLAG_PROJINHERIT
+	{65, 0},   // FS_XFLAG_REALTIME
+	{65, 7},   // FS_XFLAG_RTINHERIT
+	{65, 4},   // FS_XFLAG_SYNC
+	{65, 16},  // FS_XFLAG_VERITY
+	{89, 145}, // FUSE_DEV_IOC_BACKING_CLOSE
+	{89, 144}, // FUSE_DEV_IOC_BACKING_OPEN
+	{89, 143}, // FUSE_DEV_IOC_CLONE
+	{89, 146}, // FUSE_DEV_IOC_SYNC_INIT
+	{71, 5},   // FUTEX2_MPOL
+	{71, 4},   // FUTEX2_NUMA
+	{71, 6},   // FUTEX2_PRIVATE
+	{71, 2},   // FUTEX2_SIZE_U16
+	{71, 1},   // FUTEX2_SIZE_U32
+	{71, 0},   // FUTEX2_SIZE_U64
+	{71, 3},   // FUTEX2_SIZE_U8
+	{72, 0},   // FUTEX_BITSET_MATCH_ANY
+	{70, 28},  // FUTEX_CLOCK_REALTIME
+	{70, 17},  // FUTEX_CMP_REQUEUE
+	{70, 25},  // FUTEX_CMP_REQUEUE_PI
+	{70, 11},  // FUTEX_CMP_REQUEUE_PI_PRIVATE
+	{70, 3},   // FUTEX_CMP_REQUEUE_PRIVATE
+	{70, 15},  // FUTEX_FD
+	{70, 19},  // FUTEX_LOCK_PI
+	{70, 26},  // FUTEX_LOCK_PI2
+	{70, 12},  // FUTEX_LOCK_PI2_PRIVATE
+	{70, 5},   // FUTEX_LOCK_PI_PRIVATE
+	{73, 1},   // FUTEX_OP_ADD<<28
+	{73, 3},   // FUTEX_OP_ANDN<<28
+	{73, 7},   // FUTEX_OP_CMP_EQ<<24
+	{73, 12},  // FUTEX_OP_CMP_GE<<24
+	{73, 11},  // FUTEX_OP_CMP_GT<<24
+	{73, 10},  // FUTEX_OP_CMP_LE<<24
+	{73, 9},   // FUTEX_OP_CMP_LT<<24
+	{73, 8},   // FUTEX_OP_CMP_NE<<24
+	{73, 5},   // FUTEX_OP_OPARG_SHIFT<<28
+	{73, 2},   // FUTEX_OP_OR<<28
+	{73, 0},   // FUTEX_OP_SET<<28
+	{73, 4},   // FUTEX_OP_XOR<<28
+	{70, 27},  // FUTEX_PRIVATE_FLAG
+	{70, 16},  // FUTEX_REQUEUE
+	{70, 2},   // FUTEX_REQUEUE_PRIVATE
+	{70, 30},  // FUTEX_ROBUST_LIST32
+	{70, 29},  // FUTEX_ROBUST_UNLOCK
+	{70, 21},  // FUTEX_TRYLOCK_PI
+	{70, 7},   // FUTEX_TRYLOCK_PI_PRIVATE
+	{70, 20},  // FUTEX_UNLOCK_PI
+	{70, 6},   // FUTEX_UNLOCK_PI_PRIVATE
+	{70, 13},  // FUTEX_WAIT
+	{70, 22},  // FUTEX_WAIT_BITSET
+	{70, 8},   // FUTEX_WAIT_BITSET_PRIVATE
+	{70, 0},   // FUTEX_WAIT_PRIVATE
+	{70, 24},  // FUTEX_WAIT_REQUEUE_PI
+	{70, 10},  // FUTEX_WAIT_REQUEUE_PI_PRIVATE
+	{70, 14},  // FUTEX_WAKE
+	{70, 23},  // FUTEX_WAKE_BITSET
+	{70, 9},   // FUTEX_WAKE_BITSET_PRIVATE
+	{70, 18},  // FUTEX_WAKE_OP
+	{70, 4},   // FUTEX_WAKE_OP_PRIVATE
+	{70, 1},   // FUTEX_WAKE_PRIVATE
+	{53, 30},  // F_ADD_SEALS
+	{53, 26},  // F_CANCELLK
+	{53, 25},  // F_CREATED_QUERY
+	{53, 0},   // F_DUPFD
+	{53, 27},  // F_DUPFD_CLOEXEC
+	{53, 24},  // F_DUPFD_QUERY
+	{55, 3},   // F_EXLCK
+	{53, 36},  // F_GETDELEG
+	{53, 1},   // F_GETFD
+	{53, 3},   // F_GETFL
+	{53, 22},  // F_GETLEASE
+	{53, 5},   // F_GETLK
+	{53, 12},  // F_GETLK64
+	{53, 9},   // F_GETOWN
+	{53, 17},  // F_GETOWNER_UIDS
+	{53, 16},  // F_GETOWN_EX
+	{53, 29},  // F_GETPIPE_SZ
+	{53, 11},  // F_GETSIG
+	{53, 34},  // F_GET_FILE_RW_HINT
+	{53, 32},  // F_GET_RW_HINT
+	{53, 31},  // F_GET_SEALS
+	{53, 23},  // F_NOTIFY
+	{53, 18},  // F_OFD_GETLK
+	{53, 19},  // F_OFD_SETLK
+	{53, 20},  // F_OFD_SETLKW
+	{57, 2},   // F_OWNER_PGRP
+	{57, 1},   // F_OWNER_PID
+	{57, 0},   // F_OWNER_TID
+	{55, 0},   // F_RDLCK
+	{59, 5},   // F_SEAL_EXEC
+	{59, 4},   // F_SEAL_FUTURE_WRITE
+	{59, 2},   // F_SEAL_GROW
+	{59, 0},   // F_SEAL_SEAL
+	{59, 1},   // F_SEAL_SHRINK
+	{59, 3},   // F_SEAL_WRITE
+	{53, 37},  // F_SETDELEG
+	{53, 2},   // F_SETFD
+	{53, 4},   // F_SETFL
+	{53, 21},  // F_SETLEASE
+	{53, 6},   // F_SETLK
+	{53, 13},  // F_SETLK64
+	{53, 7},   // F_SETLKW
+	{53, 14},  // F_SETLKW64
+	{53, 8},   // F_SETOWN
+	{53, 15},  // F_SETOWN_EX
+	{53, 28},  // F_SETPIPE_SZ
+	{53, 10},  // F_SETSIG
+	{53, 35},  // F_SET_FILE_RW_HINT
+	{53, 33},  // F_SET_RW_HINT
+	{55, 4},   // F_SHLCK
+	{55, 2},   // F_UNLCK
+	{55, 1},   // F_WRLCK
+	{253, 7},  // GETALL
+	{253, 8},  // GETNCNT
+	{253, 5},  // GETPID
+	{253, 6},  // GETVAL
+	{253, 9},  // GETZCNT
+	{89, 660}, // GIO_CMAP
+	{89, 655}, // GIO_FONT
+	{89, 657}, // GIO_FONTX
+	{89, 674}, // GIO_SCRNMAP
+	{89, 678}, // GIO_UNIMAP
+	{89, 676}, // GIO_UNISCRNMAP
+	{75, 2},   // GRND_INSECURE
+	{75, 0},   // GRND_NONBLOCK
+	{75, 1},   // GRND_RANDOM
+	{215, 19}, // GRPQUOTA
+	{235, 4},  // GS_BROADCAST
+	{235, 3},  // GS_CLEAR_BC_CB
+	{235, 1},  // GS_DISABLE
+	{235, 0},  // GS_ENABLE
+	{235, 2},  // GS_SET_BC_CB
+	{89, 321}, // HDIO_DRIVE_CMD
+	{89, 318}, // HDIO_DRIVE_RESET
+	{89, 320}, // HDIO_DRIVE_TASK
+	{89, 319}, // HDIO_DRIVE_TASKFILE
+	{89, 301}, // HDIO_GETGEO
+	{89, 308}, // HDIO_GET_32BIT
+	{89, 314}, // HDIO_GET_ACOUSTIC
+	{89, 315}, // HDIO_GET_ADDRESS
+	{89, 316}, // HDIO_GET_BUSSTATE
+	{89, 310}, // HDIO_GET_DMA
+	{89, 312}, // HDIO_GET_IDENTITY
+	{89, 307}, // HDIO_GET_KEEPSETTINGS
+	{89, 303}, // HDIO_GET_MULTCOUNT
+	{89, 311}, // HDIO_GET_NICE
+	{89, 309}, // HDIO_GET_NOWERR
+	{89, 304}, // HDIO_GET_QDMA
+	{89, 302}, // HDIO_GET_UNMASKINTR
+	{89, 313}, // HDIO_GET_WCACHE
+	{89, 306}, // HDIO_OBSOLETE_IDENTITY
+	{89, 329}, // HDIO_SCAN_HWIF
+	{89, 325}, // HDIO_SET_32BIT
+	{89, 333}, // HDIO_SET_ACOUSTIC
+	{89, 336}, // HDIO_SET_ADDRESS
+	{89, 334}, // HDIO_SET_BUSSTATE
+	{89, 327}, // HDIO_SET_DMA
+	{89, 324}, // HDIO_SET_KEEPSETTINGS
+	{89, 322}, // HDIO_SET_MULTCOUNT
+	{89, 331}, // HDIO_SET_NICE
+	{89, 326}, // HDIO_SET_NOWERR
+	{89, 328}, // HDIO_SET_PIO_MODE
+	{89, 335}, // HDIO_SET_QDMA
+	{89, 323}, // HDIO_SET_UNMASKINTR
+	{89, 332}, // HDIO_SET_WCACHE
+	{89, 305}, // HDIO_SET_XFER
+	{89, 317}, // HDIO_TRISTATE_HWIF
+	{89, 330}, // HDIO_UNREGISTER_HWIF
+	{287, 40}, // HUPCL
+	{158, 1},  // HW_BREAKPOINT_R
+	{158, 0},  // HW_BREAKPOINT_RW
+	{158, 2},  // HW_BREAKPOINT_W
+	{158, 3},  // HW_BREAKPOINT_X
+	{289, 1},  // ICANON
+	{76, 0},   // ICMPV6_FILTER
+	{223, 0},  // ICMP_FILTER
+	{288, 8},  // ICRNL
+	{289, 14}, // IEXTEN
+	{78, 9},   // IFF_ALLMULTI
+	{302, 10}, // IFF_ATTACH_QUEUE
+	{78, 14},  // IFF_AUTOMEDIA
+	{78, 1},   // IFF_BROADCAST
+	{78, 2},   // IFF_DEBUG
+	{302, 11}, // IFF_DETACH_QUEUE
+	{78, 15},  // IFF_DYNAMIC
+	{78, 3},   // IFF_LOOPBACK
+	{78, 10},  // IFF_MASTER
+	{78, 12},  // IFF_MULTICAST
+	{302, 9},  // IFF_MULTI_QUEUE
+	{302, 2},  // IFF_NAPI
+	{302, 3},  // IFF_NAPI_FRAGS
+	{78, 7},   // IFF_NOARP
+	{78, 5},   // IFF_NOTRAILERS
+	{302, 4},  // IFF_NO_CARRIER
+	{302, 5},  // IFF_NO_PI
+	{302, 6},  // IFF_ONE_QUEUE
+	{302, 12}, // IFF_PERSIST
+	{78, 4},   // IFF_POINTOPOINT
+	{78, 13},  // IFF_PORTSEL
+	{78, 8},   // IFF_PROMISC
+	{78, 6},   // IFF_RUNNING
+	{78, 11},  // IFF_SLAVE
+	{302, 1},  // IFF_TAP
+	{302, 0},  // IFF_TUN
+	{302, 8},  // IFF_TUN_EXCL
+	{78, 0},   // IFF_UP
+	{302, 7},  // IFF_VNET_HDR
+	{288, 0},  // IGNBRK
+	{288, 7},  // IGNCR
+	{288, 2},  // IGNPAR
+	{218, 0},  // IIF_BGRACE
+	{218, 2},  // IIF_FLAGS
+	{218, 1},  // IIF_IGRACE
+	{288, 13}, // IMAXBEL
+	{288, 6},  // INLCR
+	{89, 595}, // INOTIFY_IOC_SETNEXTWD
+	{288, 4},  // INPCK
+	{79, 0},   // IN_ACCESS
+	{79, 2},   // IN_ATTRIB
+	{80, 1},   // IN_CLOEXEC
+	{79, 4},   // IN_CLOSE_NOWRITE
+	{79, 3},   // IN_CLOSE_WRITE
+	{79, 8},   // IN_CREATE
+	{79, 9},   // IN_DELETE
+	{79, 10},  // IN_DELETE_SELF
+	{79, 16},  // IN_DONT_FOLLOW
+	{79, 17},  // IN_EXCL_UNLINK
+	{79, 14},  // IN_IGNORED
+	{79, 20},  // IN_ISDIR
+	{79, 19},  // IN_MASK_ADD
+	{79, 18},  // IN_MASK_CREATE
+	{79, 1},   // IN_MODIFY
+	{79, 6},   // IN_MOVED_FROM
+	{79, 7},   // IN_MOVED_TO
+	{79, 11},  // IN_MOVE_SELF
+	{80, 0},   // IN_NONBLOCK
+	{79, 21},  // IN_ONESHOT
+	{79, 15},  // IN_ONLYDIR
+	{79, 5},   // IN_OPEN
+	{79, 13},  // IN_Q_OVERFLOW
+	{79, 12},  // IN_UNMOUNT
 	{3, 3},    // IOCB_CMD_FDSYNC
 	{3, 2},    // IOCB_CMD_FSYNC
 	{3, 5},    // IOCB_CMD_NOOP
@@ -8222,1693 +8530,1708 @@ var constTable = [...]constRef{
 	{3, 7},    // IOCB_CMD_PWRITEV
 	{4, 1},    // IOCB_FLAG_IOPRIO
 	{4, 0},    // IOCB_FLAG_RESFD
-	{87, 507}, // IOCTL_VM_SOCKETS_GET_LOCAL_CID
-	{88, 1},   // IOPRIO_CLASS_BE<<13
-	{88, 2},   // IOPRIO_CLASS_IDLE<<13
-	{88, 0},   // IOPRIO_CLASS_RT<<13
-	{89, 1},   // IOPRIO_WHO_PGRP
-	{89, 0},   // IOPRIO_WHO_PROCESS
-	{89, 2},   // IOPRIO_WHO_USER
-	{79, 0},   // IORING_ASYNC_CANCEL_ALL
-	{79, 2},   // IORING_ASYNC_CANCEL_ANY
-	{79, 1},   // IORING_ASYNC_CANCEL_FD
-	{79, 3},   // IORING_ASYNC_CANCEL_FD_FIXED
-	{79, 5},   // IORING_ASYNC_CANCEL_OP
-	{79, 4},   // IORING_ASYNC_CANCEL_USERDATA
-	{81, 5},   // IORING_ENTER_ABS_TIMER
-	{81, 3},   // IORING_ENTER_EXT_ARG
-	{81, 6},   // IORING_ENTER_EXT_ARG_REG
-	{81, 0},   // IORING_ENTER_GETEVENTS
-	{81, 7},   // IORING_ENTER_NO_IOWAIT
-	{81, 4},   // IORING_ENTER_REGISTERED_RING
-	{81, 2},   // IORING_ENTER_SQ_WAIT
-	{81, 1},   // IORING_ENTER_SQ_WAKEUP
-	{83, 38},  // IORING_REGISTER_BPF_FILTER
-	{83, 1},   // IORING_REGISTER_BUFFERS
-	{83, 16},  // IORING_REGISTER_BUFFERS2
-	{83, 17},  // IORING_REGISTER_BUFFERS_UPDATE
-	{83, 30},  // IORING_REGISTER_CLOCK
-	{83, 31},  // IORING_REGISTER_CLONE_BUFFERS
-	{80, 1},   // IORING_REGISTER_DST_REPLACE
-	{83, 13},  // IORING_REGISTER_ENABLE_RINGS
-	{83, 5},   // IORING_REGISTER_EVENTFD
-	{83, 8},   // IORING_REGISTER_EVENTFD_ASYNC
-	{83, 3},   // IORING_REGISTER_FILES
-	{83, 14},  // IORING_REGISTER_FILES2
-	{83, 7},   // IORING_REGISTER_FILES_UPDATE
-	{83, 15},  // IORING_REGISTER_FILES_UPDATE2
-	{83, 26},  // IORING_REGISTER_FILE_ALLOC_RANGE
-	{83, 18},  // IORING_REGISTER_IOWQ_AFF
-	{83, 20},  // IORING_REGISTER_IOWQ_MAX_WORKERS
-	{83, 35},  // IORING_REGISTER_MEM_REGION
-	{83, 28},  // IORING_REGISTER_NAPI
-	{83, 23},  // IORING_REGISTER_PBUF_RING
-	{83, 27},  // IORING_REGISTER_PBUF_STATUS
-	{83, 10},  // IORING_REGISTER_PERSONALITY
-	{83, 9},   // IORING_REGISTER_PROBE
-	{83, 36},  // IORING_REGISTER_QUERY
-	{83, 34},  // IORING_REGISTER_RESIZE_RINGS
-	{83, 12},  // IORING_REGISTER_RESTRICTIONS
-	{83, 21},  // IORING_REGISTER_RING_FDS
-	{83, 32},  // IORING_REGISTER_SEND_MSG_RING
-	{80, 0},   // IORING_REGISTER_SRC_REGISTERED
-	{83, 25},  // IORING_REGISTER_SYNC_CANCEL
-	{83, 0},   // IORING_REGISTER_USE_REGISTERED_RING
-	{83, 37},  // IORING_REGISTER_ZCRX_CTRL
-	{83, 33},  // IORING_REGISTER_ZCRX_IFQ
-	{84, 0},   // IORING_RESTRICTION_REGISTER_OP
-	{84, 2},   // IORING_RESTRICTION_SQE_FLAGS_ALLOWED
-	{84, 3},   // IORING_RESTRICTION_SQE_FLAGS_REQUIRED
-	{84, 1},   // IORING_RESTRICTION_SQE_OP
-	{85, 0},   // IORING_RSRC_REGISTER_SPARSE
-	{86, 5},   // IORING_SETUP_ATTACH_WQ
-	{86, 4},   // IORING_SETUP_CLAMP
-	{86, 8},   // IORING_SETUP_COOP_TASKRUN
-	{86, 11},  // IORING_SETUP_CQE32
-	{86, 18},  // IORING_SETUP_CQE_MIXED
-	{86, 3},   // IORING_SETUP_CQSIZE
-	{86, 13},  // IORING_SETUP_DEFER_TASKRUN
-	{86, 17},  // IORING_SETUP_HYBRID_IOPOLL
-	{86, 0},   // IORING_SETUP_IOPOLL
-	{86, 14},  // IORING_SETUP_NO_MMAP
-	{86, 16},  // IORING_SETUP_NO_SQARRAY
-	{86, 15},  // IORING_SETUP_REGISTERED_FD_ONLY
-	{86, 6},   // IORING_SETUP_R_DISABLED
-	{86, 12},  // IORING_SETUP_SINGLE_ISSUER
-	{86, 10},  // IORING_SETUP_SQE128
-	{86, 19},  // IORING_SETUP_SQE_MIXED
-	{86, 1},   // IORING_SETUP_SQPOLL
-	{86, 2},   // IORING_SETUP_SQ_AFF
-	{86, 20},  // IORING_SETUP_SQ_REWIND
-	{86, 7},   // IORING_SETUP_SUBMIT_ALL
-	{86, 9},   // IORING_SETUP_TASKRUN_FLAG
-	{83, 2},   // IORING_UNREGISTER_BUFFERS
-	{83, 6},   // IORING_UNREGISTER_EVENTFD
-	{83, 4},   // IORING_UNREGISTER_FILES
-	{83, 19},  // IORING_UNREGISTER_IOWQ_AFF
-	{83, 29},  // IORING_UNREGISTER_NAPI
-	{83, 24},  // IORING_UNREGISTER_PBUF_RING
-	{83, 11},  // IORING_UNREGISTER_PERSONALITY
-	{83, 22},  // IORING_UNREGISTER_RING_FDS
-	{82, 1},   // IOU_PBUF_RING_INC
-	{82, 0},   // IOU_PBUF_RING_MMAP
-	{145, 0},  // IPC_64
-	{94, 0},   // IPC_CREAT
-	{94, 1},   // IPC_EXCL
-	{145, 4},  // IPC_INFO
-	{94, 2},   // IPC_NOWAIT
-	{122, 4},  // IPC_NS
-	{95, 0},   // IPC_PRIVATE
-	{145, 1},  // IPC_RMID
-	{145, 2},  // IPC_SET
-	{145, 3},  // IPC_STAT
-	{96, 26},  // IPPROTO_AGGFRAG
-	{96, 15},  // IPPROTO_AH
-	{96, 17},  // IPPROTO_BEETPH
-	{96, 20},  // IPPROTO_COMP
-	{96, 10},  // IPPROTO_DCCP
-	{96, 5},   // IPPROTO_EGP
-	{96, 18},  // IPPROTO_ENCAP
-	{96, 14},  // IPPROTO_ESP
-	{96, 25},  // IPPROTO_ETHERNET
-	{96, 13},  // IPPROTO_GRE
-	{96, 1},   // IPPROTO_ICMP
-	{96, 30},  // IPPROTO_ICMPV6
-	{96, 8},   // IPPROTO_IDP
-	{96, 2},   // IPPROTO_IGMP
-	{96, 0},   // IPPROTO_IP
-	{96, 3},   // IPPROTO_IPIP
-	{96, 11},  // IPPROTO_IPV6
-	{96, 21},  // IPPROTO_L2TP
-	{96, 24},  // IPPROTO_MPLS
-	{96, 29},  // IPPROTO_MPTCP
-	{96, 16},  // IPPROTO_MTP
-	{96, 19},  // IPPROTO_PIM
-	{96, 6},   // IPPROTO_PUP
-	{96, 27},  // IPPROTO_RAW
-	{96, 12},  // IPPROTO_RSVP
-	{96, 22},  // IPPROTO_SCTP
-	{96, 28},  // IPPROTO_SMC
-	{96, 4},   // IPPROTO_TCP
-	{96, 9},   // IPPROTO_TP
-	{96, 7},   // IPPROTO_UDP
-	{96, 23},  // IPPROTO_UDPLITE
-	{97, 3},   // IPV6_2292DSTOPTS
-	{97, 7},   // IPV6_2292HOPLIMIT
-	{97, 2},   // IPV6_2292HOPOPTS
-	{97, 1},   // IPV6_2292PKTINFO
-	{97, 5},   // IPV6_2292PKTOPTIONS
-	{97, 4},   // IPV6_2292RTHDR
-	{97, 0},   // IPV6_ADDRFORM
-	{97, 49},  // IPV6_ADDR_PREFERENCES
-	{97, 15},  // IPV6_ADD_MEMBERSHIP
-	{97, 9},   // IPV6_AUTHHDR
-	{97, 48},  // IPV6_AUTOFLOWLABEL
-	{97, 6},   // IPV6_CHECKSUM
-	{97, 45},  // IPV6_DONTFRAG
-	{97, 16},  // IPV6_DROP_MEMBERSHIP
-	{97, 42},  // IPV6_DSTOPTS
-	{97, 10},  // IPV6_FLOWINFO
-	{97, 28},  // IPV6_FLOWINFO_SEND
-	{97, 27},  // IPV6_FLOWLABEL_MGR
-	{99, 0},   // IPV6_FL_A_GET
-	{99, 1},   // IPV6_FL_A_PUT
-	{99, 2},   // IPV6_FL_A_RENEW
-	{100, 0},  // IPV6_FL_F_CREATE
-	{100, 1},  // IPV6_FL_F_EXCL
-	{100, 2},  // IPV6_FL_F_REFLECT
-	{100, 3},  // IPV6_FL_F_REMOTE
-	{101, 4},  // IPV6_FL_S_ANY
-	{101, 1},  // IPV6_FL_S_EXCL
-	{101, 0},  // IPV6_FL_S_NONE
-	{101, 2},  // IPV6_FL_S_PROCESS
-	{101, 3},  // IPV6_FL_S_USER
-	{97, 55},  // IPV6_FREEBIND
-	{97, 31},  // IPV6_HDRINCL
-	{97, 35},  // IPV6_HOPLIMIT
-	{97, 37},  // IPV6_HOPOPTS
-	{97, 29},  // IPV6_IPSEC_POLICY
-	{97, 22},  // IPV6_JOIN_ANYCAST
-	{97, 23},  // IPV6_LEAVE_ANYCAST
-	{97, 50},  // IPV6_MINHOPCOUNT
-	{97, 19},  // IPV6_MTU
-	{97, 18},  // IPV6_MTU_DISCOVER
-	{97, 24},  // IPV6_MULTICAST_ALL
-	{97, 13},  // IPV6_MULTICAST_HOPS
-	{97, 12},  // IPV6_MULTICAST_IF
-	{97, 14},  // IPV6_MULTICAST_LOOP
-	{97, 8},   // IPV6_NEXTHOP
-	{97, 44},  // IPV6_PATHMTU
-	{97, 33},  // IPV6_PKTINFO
-	{92, 2},   // IPV6_PMTUDISC_DO
-	{92, 0},   // IPV6_PMTUDISC_DONT
-	{92, 4},   // IPV6_PMTUDISC_INTERFACE
-	{92, 5},   // IPV6_PMTUDISC_OMIT
-	{92, 3},   // IPV6_PMTUDISC_PROBE
-	{92, 1},   // IPV6_PMTUDISC_WANT
-	{98, 5},   // IPV6_PREFER_SRC_CGA
-	{98, 3},   // IPV6_PREFER_SRC_COA
-	{98, 4},   // IPV6_PREFER_SRC_HOME
-	{98, 6},   // IPV6_PREFER_SRC_NONCGA
-	{98, 1},   // IPV6_PREFER_SRC_PUBLIC
-	{98, 2},   // IPV6_PREFER_SRC_PUBTMP_DEFAULT
-	{98, 0},   // IPV6_PREFER_SRC_TMP
-	{97, 41},  // IPV6_RECVDSTOPTS
-	{97, 20},  // IPV6_RECVERR
-	{97, 26},  // IPV6_RECVERR_RFC4884
-	{97, 54},  // IPV6_RECVFRAGSIZE
-	{97, 34},  // IPV6_RECVHOPLIMIT
-	{97, 36},  // IPV6_RECVHOPOPTS
-	{97, 51},  // IPV6_RECVORIGDSTADDR
-	{97, 43},  // IPV6_RECVPATHMTU
-	{97, 32},  // IPV6_RECVPKTINFO
-	{97, 39},  // IPV6_RECVRTHDR
-	{97, 46},  // IPV6_RECVTCLASS
-	{97, 17},  // IPV6_ROUTER_ALERT
-	{97, 25},  // IPV6_ROUTER_ALERT_ISOLATE
-	{97, 40},  // IPV6_RTHDR
-	{97, 38},  // IPV6_RTHDRDSTOPTS
-	{97, 47},  // IPV6_TCLASS
-	{97, 52},  // IPV6_TRANSPARENT
-	{97, 11},  // IPV6_UNICAST_HOPS
-	{97, 53},  // IPV6_UNICAST_IF
-	{97, 21},  // IPV6_V6ONLY
-	{97, 30},  // IPV6_XFRM_POLICY
-	{90, 30},  // IP_ADD_MEMBERSHIP
-	{90, 34},  // IP_ADD_SOURCE_MEMBERSHIP
-	{90, 24},  // IP_BIND_ADDRESS_NO_PORT
-	{90, 33},  // IP_BLOCK_SOURCE
-	{90, 23},  // IP_CHECKSUM
-	{90, 31},  // IP_DROP_MEMBERSHIP
-	{90, 35},  // IP_DROP_SOURCE_MEMBERSHIP
-	{90, 14},  // IP_FREEBIND
-	{90, 2},   // IP_HDRINCL
-	{90, 15},  // IP_IPSEC_POLICY
-	{90, 46},  // IP_LOCAL_PORT_RANGE
-	{90, 21},  // IP_MINTTL
-	{90, 36},  // IP_MSFILTER
-	{90, 13},  // IP_MTU
-	{90, 9},   // IP_MTU_DISCOVER
-	{90, 44},  // IP_MULTICAST_ALL
-	{90, 27},  // IP_MULTICAST_IF
-	{90, 29},  // IP_MULTICAST_LOOP
-	{90, 28},  // IP_MULTICAST_TTL
-	{90, 22},  // IP_NODEFRAG
-	{90, 3},   // IP_OPTIONS
-	{90, 19},  // IP_ORIGDSTADDR
-	{90, 17},  // IP_PASSSEC
-	{90, 7},   // IP_PKTINFO
-	{90, 8},   // IP_PKTOPTIONS
-	{91, 2},   // IP_PMTUDISC_DO
-	{91, 0},   // IP_PMTUDISC_DONT
-	{91, 4},   // IP_PMTUDISC_INTERFACE
-	{91, 5},   // IP_PMTUDISC_OMIT
-	{91, 3},   // IP_PMTUDISC_PROBE
-	{91, 1},   // IP_PMTUDISC_WANT
-	{90, 47},  // IP_PROTOCOL
-	{90, 10},  // IP_RECVERR
-	{90, 26},  // IP_RECVERR_RFC4884
-	{90, 25},  // IP_RECVFRAGSIZE
-	{90, 5},   // IP_RECVOPTS
-	{90, 20},  // IP_RECVORIGDSTADDR
-	{90, 12},  // IP_RECVTOS
-	{90, 11},  // IP_RECVTTL
-	{90, 6},   // IP_RETOPTS
-	{90, 4},   // IP_ROUTER_ALERT
-	{90, 0},   // IP_TOS
-	{90, 18},  // IP_TRANSPARENT
-	{90, 1},   // IP_TTL
-	{90, 32},  // IP_UNBLOCK_SOURCE
-	{90, 45},  // IP_UNICAST_IF
-	{90, 16},  // IP_XFRM_POLICY
-	{285, 0},  // ISIG
-	{284, 5},  // ISTRIP
-	{102, 2},  // ITIMER_PROF
-	{102, 0},  // ITIMER_REAL
-	{102, 1},  // ITIMER_VIRTUAL
-	{284, 9},  // IUCLC
-	{284, 14}, // IUTF8
-	{284, 11}, // IXANY
-	{284, 12}, // IXOFF
-	{284, 10}, // IXON
-	{103, 7},  // KCMP_EPOLL_TFD
-	{103, 0},  // KCMP_FILE
-	{103, 2},  // KCMP_FILES
-	{103, 3},  // KCMP_FS
-	{103, 5},  // KCMP_IO
-	{103, 4},  // KCMP_SIGHAND
-	{103, 6},  // KCMP_SYSVSEM
-	{103, 1},  // KCMP_VM
-	{87, 666}, // KDADDIO
-	{87, 667}, // KDDELIO
-	{87, 669}, // KDDISABIO
-	{87, 668}, // KDENABIO
-	{87, 695}, // KDGETKEYCODE
-	{87, 663}, // KDGETLED
-	{87, 671}, // KDGETMODE
-	{87, 691}, // KDGKBDIACR
-	{87, 693}, // KDGKBDIACRUC
-	{87, 687}, // KDGKBENT
-	{87, 685}, // KDGKBLED
-	{87, 683}, // KDGKBMETA
-	{87, 681}, // KDGKBMODE
-	{87, 689}, // KDGKBSENT
-	{87, 665}, // KDGKBTYPE
-	{87, 698}, // KDKBDREP
-	{87, 672}, // KDMAPDISP
-	{87, 662}, // KDMKTONE
-	{87, 696}, // KDSETKEYCODE
-	{87, 664}, // KDSETLED
-	{87, 670}, // KDSETMODE
-	{87, 697}, // KDSIGACCEPT
-	{87, 692}, // KDSKBDIACR
-	{87, 694}, // KDSKBDIACRUC
-	{87, 688}, // KDSKBENT
-	{87, 686}, // KDSKBLED
-	{87, 684}, // KDSKBMETA
-	{87, 682}, // KDSKBMODE
-	{87, 690}, // KDSKBSENT
-	{87, 673}, // KDUNMAPDISP
-	{105, 1},  // KD_GRAPHICS
-	{105, 0},  // KD_TEXT
-	{105, 2},  // KD_TEXT0
-	{105, 3},  // KD_TEXT1
-	{106, 4},  // KEXEC_ARCH_386
-	{106, 5},  // KEXEC_ARCH_68K
-	{106, 16}, // KEXEC_ARCH_AARCH64
-	{106, 11}, // KEXEC_ARCH_ARM
-	{106, 10}, // KEXEC_ARCH_IA_64
-	{106, 18}, // KEXEC_ARCH_LOONGARCH
-	{106, 15}, // KEXEC_ARCH_MIPS
-	{106, 14}, // KEXEC_ARCH_MIPS_LE
-	{106, 6},  // KEXEC_ARCH_PARISC
-	{106, 8},  // KEXEC_ARCH_PPC
-	{106, 9},  // KEXEC_ARCH_PPC64
-	{106, 17}, // KEXEC_ARCH_RISCV
-	{106, 12}, // KEXEC_ARCH_S390
-	{106, 13}, // KEXEC_ARCH_SH
-	{106, 7},  // KEXEC_ARCH_X86_64
-	{106, 3},  // KEXEC_CRASH_HOTPLUG_SUPPORT
-	{107, 3},  // KEXEC_FILE_DEBUG
-	{107, 5},  // KEXEC_FILE_FORCE_DTB
-	{107, 4},  // KEXEC_FILE_NO_CMA
-	{107, 2},  // KEXEC_FILE_NO_INITRAMFS
-	{107, 1},  // KEXEC_FILE_ON_CRASH
-	{107, 0},  // KEXEC_FILE_UNLOAD
-	{106, 0},  // KEXEC_ON_CRASH
-	{106, 1},  // KEXEC_PRESERVE_CONTEXT
-	{106, 2},  // KEXEC_UPDATE_ELFCOREHDR
-	{111, 16}, // KEYCTL_ASSUME_AUTHORITY
-	{111, 31}, // KEYCTL_CAPABILITIES
-	{111, 4},  // KEYCTL_CHOWN
-	{111, 7},  // KEYCTL_CLEAR
-	{111, 6},  // KEYCTL_DESCRIBE
-	{111, 23}, // KEYCTL_DH_COMPUTE
-	{111, 0},  // KEYCTL_GET_KEYRING_ID
-	{111, 22}, // KEYCTL_GET_PERSISTENT
-	{111, 17}, // KEYCTL_GET_SECURITY
-	{111, 12}, // KEYCTL_INSTANTIATE
-	{111, 20}, // KEYCTL_INSTANTIATE_IOV
-	{111, 21}, // KEYCTL_INVALIDATE
-	{111, 1},  // KEYCTL_JOIN_SESSION_KEYRING
-	{111, 8},  // KEYCTL_LINK
-	{111, 30}, // KEYCTL_MOVE
-	{112, 0},  // KEYCTL_MOVE_EXCL
-	{111, 13}, // KEYCTL_NEGATE
-	{111, 26}, // KEYCTL_PKEY_DECRYPT
-	{111, 25}, // KEYCTL_PKEY_ENCRYPT
-	{111, 24}, // KEYCTL_PKEY_QUERY
-	{111, 27}, // KEYCTL_PKEY_SIGN
-	{111, 28}, // KEYCTL_PKEY_VERIFY
-	{111, 11}, // KEYCTL_READ
-	{111, 19}, // KEYCTL_REJECT
-	{111, 29}, // KEYCTL_RESTRICT_KEYRING
-	{111, 3},  // KEYCTL_REVOKE
-	{111, 10}, // KEYCTL_SEARCH
-	{111, 18}, // KEYCTL_SESSION_TO_PARENT
-	{111, 5},  // KEYCTL_SETPERM
-	{111, 14}, // KEYCTL_SET_REQKEY_KEYRING
-	{111, 15}, // KEYCTL_SET_TIMEOUT
-	{111, 9},  // KEYCTL_UNLINK
-	{111, 2},  // KEYCTL_UPDATE
-	{111, 32}, // KEYCTL_WATCH_KEY
-	{108, 16}, // KEY_GRP_LINK
-	{108, 13}, // KEY_GRP_READ
-	{108, 15}, // KEY_GRP_SEARCH
-	{108, 17}, // KEY_GRP_SETATTR
-	{108, 12}, // KEY_GRP_VIEW
-	{108, 14}, // KEY_GRP_WRITE
-	{108, 22}, // KEY_OTH_LINK
-	{108, 19}, // KEY_OTH_READ
-	{108, 21}, // KEY_OTH_SEARCH
-	{108, 23}, // KEY_OTH_SETATTR
-	{108, 18}, // KEY_OTH_VIEW
-	{108, 20}, // KEY_OTH_WRITE
-	{108, 4},  // KEY_POS_LINK
-	{108, 1},  // KEY_POS_READ
-	{108, 3},  // KEY_POS_SEARCH
-	{108, 5},  // KEY_POS_SETATTR
-	{108, 0},  // KEY_POS_VIEW
-	{108, 2},  // KEY_POS_WRITE
-	{109, 1},  // KEY_REQKEY_DEFL_DEFAULT
-	{109, 7},  // KEY_REQKEY_DEFL_GROUP_KEYRING
-	{109, 0},  // KEY_REQKEY_DEFL_NO_CHANGE
-	{109, 3},  // KEY_REQKEY_DEFL_PROCESS_KEYRING
-	{109, 8},  // KEY_REQKEY_DEFL_REQUESTOR_KEYRING
-	{109, 4},  // KEY_REQKEY_DEFL_SESSION_KEYRING
-	{109, 2},  // KEY_REQKEY_DEFL_THREAD_KEYRING
-	{109, 5},  // KEY_REQKEY_DEFL_USER_KEYRING
-	{109, 6},  // KEY_REQKEY_DEFL_USER_SESSION_KEYRING
-	{110, 5},  // KEY_SPEC_GROUP_KEYRING
-	{110, 1},  // KEY_SPEC_PROCESS_KEYRING
-	{110, 6},  // KEY_SPEC_REQKEY_AUTH_KEY
-	{110, 7},  // KEY_SPEC_REQUESTOR_KEYRING
-	{110, 2},  // KEY_SPEC_SESSION_KEYRING
-	{110, 0},  // KEY_SPEC_THREAD_KEYRING
-	{110, 3},  // KEY_SPEC_USER_KEYRING
-	{110, 4},  // KEY_SPEC_USER_SESSION_KEYRING
-	{108, 10}, // KEY_USR_LINK
-	{108, 7},  // KEY_USR_READ
-	{108, 9},  // KEY_USR_SEARCH
-	{108, 11}, // KEY_USR_SETATTR
-	{108, 6},  // KEY_USR_VIEW
-	{108, 8},  // KEY_USR_WRITE
-	{87, 964}, // KVM_ARM_PREFERRED_TARGET
-	{87, 963}, // KVM_ARM_VCPU_INIT
-	{87, 924}, // KVM_CHECK_EXTENSION
-	{87, 940}, // KVM_CREATE_DEVICE
-	{87, 967}, // KVM_CREATE_GUEST_MEMFD
-	{87, 933}, // KVM_CREATE_IRQCHIP
-	{87, 935}, // KVM_CREATE_PIT2
-	{87, 927}, // KVM_CREATE_VCPU
-	{87, 922}, // KVM_CREATE_VM
-	{87, 960}, // KVM_ENABLE_CAP
-	{87, 921}, // KVM_GET_API_VERSION
-	{87, 942}, // KVM_GET_DEVICE_ATTR
-	{87, 928}, // KVM_GET_DIRTY_LOG
-	{87, 954}, // KVM_GET_FPU
-	{87, 957}, // KVM_GET_MP_STATE
-	{87, 951}, // KVM_GET_MSRS
-	{87, 923}, // KVM_GET_MSR_INDEX_LIST
-	{87, 961}, // KVM_GET_ONE_REG
-	{87, 945}, // KVM_GET_REGS
-	{87, 965}, // KVM_GET_REG_LIST
-	{87, 947}, // KVM_GET_SREGS
-	{87, 926}, // KVM_GET_SUPPORTED_CPUID
-	{87, 925}, // KVM_GET_VCPU_MMAP_SIZE
-	{87, 943}, // KVM_HAS_DEVICE_ATTR
-	{87, 950}, // KVM_INTERRUPT
-	{87, 938}, // KVM_IOEVENTFD
-	{87, 937}, // KVM_IRQFD
-	{87, 934}, // KVM_IRQ_LINE
-	{87, 944}, // KVM_RUN
-	{87, 956}, // KVM_SET_CPUID2
-	{87, 941}, // KVM_SET_DEVICE_ATTR
-	{87, 955}, // KVM_SET_FPU
-	{87, 936}, // KVM_SET_GSI_ROUTING
-	{87, 959}, // KVM_SET_GUEST_DEBUG
-	{87, 932}, // KVM_SET_IDENTITY_MAP_ADDR
-	{87, 966}, // KVM_SET_MEMORY_ATTRIBUTES
-	{87, 958}, // KVM_SET_MP_STATE
-	{87, 952}, // KVM_SET_MSRS
-	{87, 962}, // KVM_SET_ONE_REG
-	{87, 946}, // KVM_SET_REGS
-	{87, 953}, // KVM_SET_SIGNAL_MASK
-	{87, 948}, // KVM_SET_SREGS
-	{87, 931}, // KVM_SET_TSS_ADDR
-	{87, 929}, // KVM_SET_USER_MEMORY_REGION
-	{87, 930}, // KVM_SET_USER_MEMORY_REGION2
-	{87, 939}, // KVM_SIGNAL_MSI
-	{87, 949}, // KVM_TRANSLATE
-	{104, 2},  // K_MEDIUMRAW
-	{104, 4},  // K_OFF
-	{104, 0},  // K_RAW
-	{104, 3},  // K_UNICODE
-	{104, 1},  // K_XLATE
-	{115, 0},  // LANDLOCK_ACCESS_FS_EXECUTE
-	{115, 15}, // LANDLOCK_ACCESS_FS_IOCTL_DEV
-	{115, 11}, // LANDLOCK_ACCESS_FS_MAKE_BLOCK
-	{115, 6},  // LANDLOCK_ACCESS_FS_MAKE_CHAR
-	{115, 7},  // LANDLOCK_ACCESS_FS_MAKE_DIR
-	{115, 10}, // LANDLOCK_ACCESS_FS_MAKE_FIFO
-	{115, 8},  // LANDLOCK_ACCESS_FS_MAKE_REG
-	{115, 9},  // LANDLOCK_ACCESS_FS_MAKE_SOCK
-	{115, 12}, // LANDLOCK_ACCESS_FS_MAKE_SYM
-	{115, 3},  // LANDLOCK_ACCESS_FS_READ_DIR
-	{115, 2},  // LANDLOCK_ACCESS_FS_READ_FILE
-	{115, 13}, // LANDLOCK_ACCESS_FS_REFER
-	{115, 4},  // LANDLOCK_ACCESS_FS_REMOVE_DIR
-	{115, 5},  // LANDLOCK_ACCESS_FS_REMOVE_FILE
-	{115, 16}, // LANDLOCK_ACCESS_FS_RESOLVE_UNIX
-	{115, 14}, // LANDLOCK_ACCESS_FS_TRUNCATE
-	{115, 1},  // LANDLOCK_ACCESS_FS_WRITE_FILE
-	{116, 0},  // LANDLOCK_ACCESS_NET_BIND_TCP
-	{116, 2},  // LANDLOCK_ACCESS_NET_BIND_UDP
-	{116, 3},  // LANDLOCK_ACCESS_NET_CONNECT_SEND_UDP
-	{116, 1},  // LANDLOCK_ACCESS_NET_CONNECT_TCP
-	{113, 0},  // LANDLOCK_ADD_RULE_QUIET
-	{114, 1},  // LANDLOCK_CREATE_RULESET_ERRATA
-	{114, 0},  // LANDLOCK_CREATE_RULESET_VERSION
-	{117, 1},  // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON
-	{117, 0},  // LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF
-	{117, 2},  // LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF
-	{117, 4},  // LANDLOCK_RESTRICT_SELF_NO_NEW_PRIVS
-	{117, 3},  // LANDLOCK_RESTRICT_SELF_TSYNC
-	{118, 1},  // LANDLOCK_RULE_NET_PORT
-	{118, 0},  // LANDLOCK_RULE_PATH_BENEATH
-	{119, 0},  // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
-	{119, 1},  // LANDLOCK_SCOPE_SIGNAL
-	{221, 3},  // LINUX_REBOOT_CMD_CAD_OFF
-	{221, 2},  // LINUX_REBOOT_CMD_CAD_ON
-	{221, 1},  // LINUX_REBOOT_CMD_HALT
-	{221, 7},  // LINUX_REBOOT_CMD_KEXEC
-	{221, 4},  // LINUX_REBOOT_CMD_POWER_OFF
-	{221, 0},  // LINUX_REBOOT_CMD_RESTART
-	{221, 5},  // LINUX_REBOOT_CMD_RESTART2
-	{221, 6},  // LINUX_REBOOT_CMD_SW_SUSPEND
-	{222, 0},  // LINUX_REBOOT_MAGIC1
-	{223, 0},  // LINUX_REBOOT_MAGIC2
-	{223, 1},  // LINUX_REBOOT_MAGIC2A
-	{223, 2},  // LINUX_REBOOT_MAGIC2B
-	{223, 3},  // LINUX_REBOOT_MAGIC2C
-	{120, 0},  // LISTMOUNT_REVERSE
-	{60, 1},   // LOCK_EX
-	{60, 5},   // LOCK_MAND
-	{60, 4},   // LOCK_NB
-	{60, 6},   // LOCK_READ
-	{60, 3},   // LOCK_RW
-	{60, 0},   // LOCK_SH
-	{60, 2},   // LOCK_UN
-	{60, 7},   // LOCK_WRITE
-	{87, 263}, // LOOP_CHANGE_FD
-	{87, 258}, // LOOP_CLR_FD
-	{87, 267}, // LOOP_CONFIGURE
-	{87, 268}, // LOOP_CTL_ADD
-	{87, 270}, // LOOP_CTL_GET_FREE
-	{87, 269}, // LOOP_CTL_REMOVE
-	{87, 260}, // LOOP_GET_STATUS
-	{87, 262}, // LOOP_GET_STATUS64
-	{87, 266}, // LOOP_SET_BLOCK_SIZE
-	{87, 264}, // LOOP_SET_CAPACITY
-	{87, 265}, // LOOP_SET_DIRECT_IO
-	{87, 257}, // LOOP_SET_FD
-	{87, 259}, // LOOP_SET_STATUS
-	{87, 261}, // LOOP_SET_STATUS64
-	{123, 1},  // LO_FLAGS_AUTOCLEAR
-	{123, 3},  // LO_FLAGS_DIRECT_IO
-	{123, 2},  // LO_FLAGS_PARTSCAN
-	{123, 0},  // LO_FLAGS_READ_ONLY
-	{121, 0},  // LSMT_ROOT
-	{125, 1},  // LSM_ATTR_CURRENT
-	{125, 2},  // LSM_ATTR_EXEC
-	{125, 3},  // LSM_ATTR_FSCREATE
-	{125, 4},  // LSM_ATTR_KEYCREATE
-	{125, 5},  // LSM_ATTR_PREV
-	{125, 6},  // LSM_ATTR_SOCKCREATE
-	{125, 0},  // LSM_ATTR_UNDEF
-	{124, 0},  // LSM_FLAG_SINGLE
-	{126, 5},  // LSM_ID_APPARMOR
-	{126, 10}, // LSM_ID_BPF
-	{126, 1},  // LSM_ID_CAPABILITY
-	{126, 13}, // LSM_ID_EVM
-	{126, 12}, // LSM_ID_IMA
-	{126, 14}, // LSM_ID_IPE
-	{126, 11}, // LSM_ID_LANDLOCK
-	{126, 7},  // LSM_ID_LOADPIN
-	{126, 9},  // LSM_ID_LOCKDOWN
-	{126, 8},  // LSM_ID_SAFESETID
-	{126, 2},  // LSM_ID_SELINUX
-	{126, 3},  // LSM_ID_SMACK
-	{126, 4},  // LSM_ID_TOMOYO
-	{126, 0},  // LSM_ID_UNDEF
-	{126, 6},  // LSM_ID_YAMA
-	{127, 19}, // MADV_COLD
-	{127, 24}, // MADV_COLLAPSE
-	{127, 16}, // MADV_DODUMP
-	{127, 8},  // MADV_DOFORK
-	{127, 15}, // MADV_DONTDUMP
-	{127, 7},  // MADV_DONTFORK
-	{127, 4},  // MADV_DONTNEED
-	{127, 23}, // MADV_DONTNEED_LOCKED
-	{127, 5},  // MADV_FREE
-	{127, 25}, // MADV_GUARD_INSTALL
-	{127, 26}, // MADV_GUARD_REMOVE
-	{127, 13}, // MADV_HUGEPAGE
-	{127, 9},  // MADV_HWPOISON
-	{127, 18}, // MADV_KEEPONFORK
-	{127, 11}, // MADV_MERGEABLE
-	{127, 14}, // MADV_NOHUGEPAGE
-	{127, 0},  // MADV_NORMAL
-	{127, 20}, // MADV_PAGEOUT
-	{127, 21}, // MADV_POPULATE_READ
-	{127, 22}, // MADV_POPULATE_WRITE
-	{127, 1},  // MADV_RANDOM
-	{127, 6},  // MADV_REMOVE
-	{127, 2},  // MADV_SEQUENTIAL
-	{127, 10}, // MADV_SOFT_OFFLINE
-	{127, 12}, // MADV_UNMERGEABLE
-	{127, 3},  // MADV_WILLNEED
-	{127, 17}, // MADV_WIPEONFORK
-	{136, 4},  // MAP_32BIT
-	{136, 5},  // MAP_ABOVE4G
-	{136, 7},  // MAP_ANONYMOUS
-	{136, 9},  // MAP_DENYWRITE
-	{136, 3},  // MAP_DROPPABLE
-	{136, 10}, // MAP_EXECUTABLE
-	{136, 6},  // MAP_FIXED
-	{136, 18}, // MAP_FIXED_NOREPLACE
-	{136, 8},  // MAP_GROWSDOWN
-	{136, 16}, // MAP_HUGETLB
-	{136, 31}, // MAP_HUGE_16GB
-	{136, 19}, // MAP_HUGE_16KB
-	{136, 25}, // MAP_HUGE_16MB
-	{136, 29}, // MAP_HUGE_1GB
-	{136, 22}, // MAP_HUGE_1MB
-	{136, 27}, // MAP_HUGE_256MB
-	{136, 30}, // MAP_HUGE_2GB
-	{136, 23}, // MAP_HUGE_2MB
-	{136, 26}, // MAP_HUGE_32MB
-	{136, 21}, // MAP_HUGE_512KB
-	{136, 28}, // MAP_HUGE_512MB
-	{136, 20}, // MAP_HUGE_64KB
-	{136, 24}, // MAP_HUGE_8MB
-	{136, 11}, // MAP_LOCKED
-	{136, 14}, // MAP_NONBLOCK
-	{136, 12}, // MAP_NORESERVE
-	{136, 13}, // MAP_POPULATE
-	{136, 2},  // MAP_PRIVATE
-	{136, 1},  // MAP_SHARED
-	{136, 0},  // MAP_SHARED_VALIDATE
-	{136, 15}, // MAP_STACK
-	{136, 17}, // MAP_SYNC
-	{136, 32}, // MAP_UNINITIALIZED
-	{90, 38},  // MCAST_BLOCK_SOURCE
-	{129, 0},  // MCAST_EXCLUDE
-	{129, 1},  // MCAST_INCLUDE
-	{90, 37},  // MCAST_JOIN_GROUP
-	{90, 41},  // MCAST_JOIN_SOURCE_GROUP
-	{90, 40},  // MCAST_LEAVE_GROUP
-	{90, 42},  // MCAST_LEAVE_SOURCE_GROUP
-	{90, 43},  // MCAST_MSFILTER
-	{90, 39},  // MCAST_UNBLOCK_SOURCE
-	{135, 0},  // MCL_CURRENT
-	{135, 1},  // MCL_FUTURE
-	{135, 2},  // MCL_ONFAULT
-	{131, 0},  // MEMBARRIER_CMD_FLAG_CPU
-	{130, 10}, // MEMBARRIER_CMD_GET_REGISTRATIONS
-	{130, 1},  // MEMBARRIER_CMD_GLOBAL
-	{130, 2},  // MEMBARRIER_CMD_GLOBAL_EXPEDITED
-	{130, 4},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED
-	{130, 8},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
-	{130, 6},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
-	{130, 0},  // MEMBARRIER_CMD_QUERY
-	{130, 3},  // MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED
-	{130, 5},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
-	{130, 9},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
-	{130, 7},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
-	{132, 1},  // MFD_ALLOW_SEALING
-	{132, 0},  // MFD_CLOEXEC
-	{132, 4},  // MFD_EXEC
-	{132, 2},  // MFD_HUGETLB
-	{132, 16}, // MFD_HUGE_16GB
-	{132, 10}, // MFD_HUGE_16MB
-	{132, 14}, // MFD_HUGE_1GB
-	{132, 7},  // MFD_HUGE_1MB
-	{132, 12}, // MFD_HUGE_256MB
-	{132, 15}, // MFD_HUGE_2GB
-	{132, 8},  // MFD_HUGE_2MB
-	{132, 11}, // MFD_HUGE_32MB
-	{132, 6},  // MFD_HUGE_512KB
-	{132, 13}, // MFD_HUGE_512MB
-	{132, 5},  // MFD_HUGE_64KB
-	{132, 9},  // MFD_HUGE_8MB
-	{132, 3},  // MFD_NOEXEC_SEAL
-	{279, 4},  // MIPS_ATOMIC_SET
-	{279, 2},  // MIPS_FIXADE
-	{279, 3},  // MIPS_RDNVRAM
-	{134, 0},  // MLOCK_ONFAULT
-	{162, 9},  // MMAP_PAGE_ZERO
-	{303, 1},  // MNT_DETACH
-	{303, 2},  // MNT_EXPIRE
-	{303, 0},  // MNT_FORCE
-	{122, 1},  // MNT_NS
-	{59, 2},   // MODULE_INIT_COMPRESSED_FILE
-	{59, 0},   // MODULE_INIT_IGNORE_MODVERSIONS
-	{59, 1},   // MODULE_INIT_IGNORE_VERMAGIC
-	{138, 8},  // MOUNT_ATTR_IDMAP
-	{138, 5},  // MOUNT_ATTR_NOATIME
-	{138, 2},  // MOUNT_ATTR_NODEV
-	{138, 7},  // MOUNT_ATTR_NODIRATIME
-	{138, 3},  // MOUNT_ATTR_NOEXEC
-	{138, 1},  // MOUNT_ATTR_NOSUID
-	{138, 9},  // MOUNT_ATTR_NOSYMFOLLOW
-	{138, 0},  // MOUNT_ATTR_RDONLY
-	{138, 6},  // MOUNT_ATTR_STRICTATIME
-	{138, 4},  // MOUNT_ATTR__ATIME
-	{140, 7},  // MOVE_MOUNT_BENEATH
-	{140, 1},  // MOVE_MOUNT_F_AUTOMOUNTS
-	{140, 2},  // MOVE_MOUNT_F_EMPTY_PATH
-	{140, 0},  // MOVE_MOUNT_F_SYMLINKS
-	{140, 6},  // MOVE_MOUNT_SET_GROUP
-	{140, 4},  // MOVE_MOUNT_T_AUTOMOUNTS
-	{140, 5},  // MOVE_MOUNT_T_EMPTY_PATH
-	{140, 3},  // MOVE_MOUNT_T_SYMLINKS
-	{141, 2},  // MPOL_BIND
-	{141, 0},  // MPOL_DEFAULT
-	{72, 1},   // MPOL_F_ADDR
-	{72, 2},   // MPOL_F_MEMS_ALLOWED
-	{72, 0},   // MPOL_F_NODE
-	{141, 9},  // MPOL_F_NUMA_BALANCING
-	{141, 8},  // MPOL_F_RELATIVE_NODES
-	{141, 7},  // MPOL_F_STATIC_NODES
-	{141, 3},  // MPOL_INTERLEAVE
-	{141, 4},  // MPOL_LOCAL
-	{128, 1},  // MPOL_MF_MOVE
-	{128, 2},  // MPOL_MF_MOVE_ALL
-	{128, 0},  // MPOL_MF_STRICT
-	{141, 1},  // MPOL_PREFERRED
-	{141, 5},  // MPOL_PREFERRED_MANY
-	{141, 6},  // MPOL_WEIGHTED_INTERLEAVE
-	{143, 2},  // MREMAP_DONTUNMAP
-	{143, 1},  // MREMAP_FIXED
-	{143, 0},  // MREMAP_MAYMOVE
-	{93, 7},   // MSGCTL
-	{93, 6},   // MSGGET
-	{93, 5},   // MSGRCV
-	{93, 4},   // MSGSND
-	{144, 17}, // MSG_BATCH
-	{144, 21}, // MSG_CMSG_CLOEXEC
-	{144, 11}, // MSG_CONFIRM
-	{146, 2},  // MSG_COPY
-	{144, 3},  // MSG_CTRUNC
-	{144, 2},  // MSG_DONTROUTE
-	{144, 6},  // MSG_DONTWAIT
-	{144, 7},  // MSG_EOR
-	{144, 13}, // MSG_ERRQUEUE
-	{146, 1},  // MSG_EXCEPT
-	{144, 20}, // MSG_FASTOPEN
-	{144, 9},  // MSG_FIN
-	{145, 6},  // MSG_INFO
-	{144, 15}, // MSG_MORE
-	{146, 0},  // MSG_NOERROR
-	{144, 14}, // MSG_NOSIGNAL
-	{144, 0},  // MSG_OOB
-	{144, 1},  // MSG_PEEK
-	{144, 4},  // MSG_PROBE
-	{144, 12}, // MSG_RST
-	{144, 18}, // MSG_SOCK_DEVMEM
-	{145, 5},  // MSG_STAT
-	{145, 7},  // MSG_STAT_ANY
-	{144, 10}, // MSG_SYN
-	{144, 5},  // MSG_TRUNC
-	{144, 8},  // MSG_WAITALL
-	{144, 16}, // MSG_WAITFORONE
-	{144, 19}, // MSG_ZEROCOPY
-	{137, 30}, // MS_ACTIVE
-	{147, 0},  // MS_ASYNC
-	{137, 12}, // MS_BIND
-	{137, 29}, // MS_BORN
-	{137, 8},  // MS_DIRSYNC
-	{147, 1},  // MS_INVALIDATE
-	{137, 23}, // MS_I_VERSION
-	{137, 22}, // MS_KERNMOUNT
-	{137, 25}, // MS_LAZYTIME
-	{137, 7},  // MS_MANDLOCK
-	{137, 0},  // MS_MGC_VAL
-	{137, 13}, // MS_MOVE
-	{137, 10}, // MS_NOATIME
-	{137, 3},  // MS_NODEV
-	{137, 11}, // MS_NODIRATIME
-	{137, 4},  // MS_NOEXEC
-	{137, 27}, // MS_NOREMOTELOCK
-	{137, 28}, // MS_NOSEC
-	{137, 2},  // MS_NOSUID
-	{137, 9},  // MS_NOSYMFOLLOW
-	{137, 31}, // MS_NOUSER
-	{137, 16}, // MS_POSIXACL
-	{137, 18}, // MS_PRIVATE
-	{137, 1},  // MS_RDONLY
-	{137, 14}, // MS_REC
-	{137, 21}, // MS_RELATIME
-	{137, 6},  // MS_REMOUNT
-	{137, 20}, // MS_SHARED
-	{137, 15}, // MS_SILENT
-	{137, 19}, // MS_SLAVE
-	{137, 24}, // MS_STRICTATIME
-	{137, 26}, // MS_SUBMOUNT
-	{147, 2},  // MS_SYNC
-	{137, 5},  // MS_SYNCHRONOUS
-	{137, 17}, // MS_UNBINDABLE
-	{87, 276}, // NBD_CLEAR_QUE
-	{87, 275}, // NBD_CLEAR_SOCK
-	{87, 279}, // NBD_DISCONNECT
-	{87, 274}, // NBD_DO_IT
-	{87, 277}, // NBD_PRINT_DEBUG
-	{87, 272}, // NBD_SET_BLKSIZE
-	{87, 281}, // NBD_SET_FLAGS
-	{87, 273}, // NBD_SET_SIZE
-	{87, 278}, // NBD_SET_SIZE_BLOCKS
-	{87, 271}, // NBD_SET_SOCK
-	{87, 280}, // NBD_SET_TIMEOUT
-	{149, 0},  // NETLINK_ADD_MEMBERSHIP
-	{148, 9},  // NETLINK_AUDIT
-	{149, 3},  // NETLINK_BROADCAST_ERROR
-	{149, 9},  // NETLINK_CAP_ACK
-	{148, 11}, // NETLINK_CONNECTOR
-	{148, 20}, // NETLINK_CRYPTO
-	{148, 14}, // NETLINK_DNRTMSG
-	{149, 1},  // NETLINK_DROP_MEMBERSHIP
-	{148, 18}, // NETLINK_ECRYPTFS
-	{149, 10}, // NETLINK_EXT_ACK
-	{148, 10}, // NETLINK_FIB_LOOKUP
-	{148, 3},  // NETLINK_FIREWALL
-	{148, 16}, // NETLINK_GENERIC
-	{149, 11}, // NETLINK_GET_STRICT_CHK
-	{148, 13}, // NETLINK_IP6_FW
-	{148, 8},  // NETLINK_ISCSI
-	{148, 15}, // NETLINK_KOBJECT_UEVENT
-	{149, 7},  // NETLINK_LISTEN_ALL_NSID
-	{149, 8},  // NETLINK_LIST_MEMBERSHIPS
-	{148, 12}, // NETLINK_NETFILTER
-	{148, 5},  // NETLINK_NFLOG
-	{149, 4},  // NETLINK_NO_ENOBUFS
-	{149, 2},  // NETLINK_PKTINFO
-	{148, 19}, // NETLINK_RDMA
-	{148, 0},  // NETLINK_ROUTE
-	{149, 5},  // NETLINK_RX_RING
-	{148, 17}, // NETLINK_SCSITRANSPORT
-	{148, 7},  // NETLINK_SELINUX
-	{148, 21}, // NETLINK_SMC
-	{148, 4},  // NETLINK_SOCK_DIAG
-	{149, 6},  // NETLINK_TX_RING
-	{148, 1},  // NETLINK_UNUSED
-	{148, 2},  // NETLINK_USERSOCK
-	{148, 6},  // NETLINK_XFRM
-	{122, 7},  // NET_NS
-	{286, 0},  // NL0
-	{286, 1},  // NL1
-	{285, 7},  // NOFLSH
-	{87, 580}, // NS_GET_ID
-	{87, 579}, // NS_GET_MNTNS_ID
-	{87, 570}, // NS_GET_NSTYPE
-	{87, 571}, // NS_GET_OWNER_UID
-	{87, 569}, // NS_GET_PARENT
-	{87, 572}, // NS_GET_PID_FROM_PIDNS
-	{87, 574}, // NS_GET_PID_IN_PIDNS
-	{87, 573}, // NS_GET_TGID_FROM_PIDNS
-	{87, 575}, // NS_GET_TGID_IN_PIDNS
-	{87, 568}, // NS_GET_USERNS
-	{87, 576}, // NS_MNT_GET_INFO
-	{87, 577}, // NS_MNT_GET_NEXT
-	{87, 578}, // NS_MNT_GET_PREV
-	{211, 24}, // NT_386_IOPERM
-	{211, 23}, // NT_386_TLS
-	{211, 60}, // NT_ARC_V2
-	{211, 57}, // NT_ARM_FPMR
-	{211, 59}, // NT_ARM_GCS
-	{211, 45}, // NT_ARM_HW_BREAK
-	{211, 46}, // NT_ARM_HW_WATCH
-	{211, 50}, // NT_ARM_PACA_KEYS
-	{211, 51}, // NT_ARM_PACG_KEYS
-	{211, 53}, // NT_ARM_PAC_ENABLED_KEYS
-	{211, 49}, // NT_ARM_PAC_MASK
-	{211, 58}, // NT_ARM_POE
-	{211, 54}, // NT_ARM_SSVE
-	{211, 48}, // NT_ARM_SVE
-	{211, 47}, // NT_ARM_SYSTEM_CALL
-	{211, 52}, // NT_ARM_TAGGED_ADDR_CTRL
-	{211, 44}, // NT_ARM_TLS
-	{211, 43}, // NT_ARM_VFP
-	{211, 55}, // NT_ARM_ZA
-	{211, 56}, // NT_ARM_ZT
-	{211, 69}, // NT_LOONGARCH_CPUCFG
-	{211, 70}, // NT_LOONGARCH_CSR
-	{211, 74}, // NT_LOONGARCH_HW_BREAK
-	{211, 75}, // NT_LOONGARCH_HW_WATCH
-	{211, 72}, // NT_LOONGARCH_LASX
-	{211, 73}, // NT_LOONGARCH_LBT
-	{211, 71}, // NT_LOONGARCH_LSX
-	{211, 62}, // NT_MIPS_DSP
-	{211, 63}, // NT_MIPS_FP_MODE
-	{211, 64}, // NT_MIPS_MSA
-	{211, 21}, // NT_PPC_DEXCR
-	{211, 9},  // NT_PPC_DSCR
-	{211, 10}, // NT_PPC_EBB
-	{211, 22}, // NT_PPC_HASHKEYR
-	{211, 20}, // NT_PPC_PKEY
-	{211, 11}, // NT_PPC_PMU
-	{211, 8},  // NT_PPC_PPR
-	{211, 5},  // NT_PPC_SPE
-	{211, 7},  // NT_PPC_TAR
-	{211, 19}, // NT_PPC_TM_CDSCR
-	{211, 13}, // NT_PPC_TM_CFPR
-	{211, 12}, // NT_PPC_TM_CGPR
-	{211, 18}, // NT_PPC_TM_CPPR
-	{211, 17}, // NT_PPC_TM_CTAR
-	{211, 14}, // NT_PPC_TM_CVMX
-	{211, 15}, // NT_PPC_TM_CVSX
-	{211, 16}, // NT_PPC_TM_SPR
-	{211, 4},  // NT_PPC_VMX
-	{211, 6},  // NT_PPC_VSX
-	{211, 1},  // NT_PRFPREG
-	{211, 2},  // NT_PRPSINFO
-	{211, 0},  // NT_PRSTATUS
-	{211, 3},  // NT_PRXFPREG
-	{211, 65}, // NT_RISCV_CSR
-	{211, 67}, // NT_RISCV_TAGGED_ADDR_CTRL
-	{211, 68}, // NT_RISCV_USER_CFI
-	{211, 66}, // NT_RISCV_VECTOR
-	{211, 32}, // NT_S390_CTRS
-	{211, 40}, // NT_S390_GS_BC
-	{211, 39}, // NT_S390_GS_CB
-	{211, 28}, // NT_S390_HIGH_GPRS
-	{211, 34}, // NT_S390_LAST_BREAK
-	{211, 33}, // NT_S390_PREFIX
-	{211, 42}, // NT_S390_PV_CPU_DATA
-	{211, 41}, // NT_S390_RI_CB
-	{211, 35}, // NT_S390_SYSTEM_CALL
-	{211, 36}, // NT_S390_TDB
-	{211, 29}, // NT_S390_TIMER
-	{211, 30}, // NT_S390_TODCMP
-	{211, 31}, // NT_S390_TODPREG
-	{211, 38}, // NT_S390_VXRS_HIGH
-	{211, 37}, // NT_S390_VXRS_LOW
-	{211, 61}, // NT_VMCOREDD
-	{211, 26}, // NT_X86_SHSTK
-	{211, 27}, // NT_X86_XSAVE_LAYOUT
-	{211, 25}, // NT_X86_XSTATE
-	{295, 7},  // N_6PACK
-	{295, 5},  // N_AX25
-	{295, 20}, // N_CAIF
-	{295, 30}, // N_CAN327
-	{295, 29}, // N_DEVELOPMENT
-	{295, 16}, // N_GIGASET_M101
-	{295, 21}, // N_GSM0710
-	{295, 15}, // N_HCI
-	{295, 13}, // N_HDLC
-	{295, 11}, // N_IRDA
-	{295, 8},  // N_MASC
-	{295, 28}, // N_MCTP
-	{295, 2},  // N_MOUSE
-	{295, 25}, // N_NCI
-	{295, 27}, // N_NULL
-	{295, 3},  // N_PPP
-	{295, 18}, // N_PPS
-	{295, 10}, // N_PROFIBUS_FDL
-	{295, 9},  // N_R3964
-	{295, 17}, // N_SLCAN
-	{295, 1},  // N_SLIP
-	{295, 12}, // N_SMSBLOCK
-	{295, 26}, // N_SPEAKUP
-	{295, 4},  // N_STRIP
-	{295, 14}, // N_SYNC_PPP
-	{295, 22}, // N_TI_WL
-	{295, 24}, // N_TRACEROUTER
-	{295, 23}, // N_TRACESINK
-	{295, 0},  // N_TTY
-	{295, 19}, // N_V253
-	{295, 6},  // N_X25
-	{286, 19}, // OCRNL
-	{286, 23}, // OFDEL
-	{286, 22}, // OFILL
-	{286, 17}, // OLCUC
-	{286, 18}, // ONLCR
-	{286, 21}, // ONLRET
-	{286, 20}, // ONOCR
-	{150, 24}, // OPENAT2_REGULAR
-	{152, 2},  // OPEN_TREE_CLOEXEC
-	{152, 0},  // OPEN_TREE_CLONE
-	{152, 1},  // OPEN_TREE_NAMESPACE
-	{286, 16}, // OPOST
-	{150, 3},  // O_ACCMODE
-	{150, 8},  // O_APPEND
-	{133, 0},  // O_CLOEXEC
-	{150, 4},  // O_CREAT
-	{150, 14}, // O_DIRECT
-	{150, 22}, // O_DIRECTORY
-	{150, 11}, // O_DSYNC
-	{150, 23}, // O_EMPTYPATH
-	{150, 5},  // O_EXCL
-	{150, 15}, // O_LARGEFILE
-	{150, 17}, // O_NOATIME
-	{150, 6},  // O_NOCTTY
-	{150, 16}, // O_NOFOLLOW
+	{89, 507}, // IOCTL_VM_SOCKETS_GET_LOCAL_CID
+	{90, 2},   // IOPRIO_CLASS_BE<<13
+	{90, 3},   // IOPRIO_CLASS_IDLE<<13
+	{90, 0},   // IOPRIO_CLASS_NONE<<13
+	{90, 1},   // IOPRIO_CLASS_RT<<13
+	{91, 1},   // IOPRIO_WHO_PGRP
+	{91, 0},   // IOPRIO_WHO_PROCESS
+	{91, 2},   // IOPRIO_WHO_USER
+	{81, 0},   // IORING_ASYNC_CANCEL_ALL
+	{81, 2},   // IORING_ASYNC_CANCEL_ANY
+	{81, 1},   // IORING_ASYNC_CANCEL_FD
+	{81, 3},   // IORING_ASYNC_CANCEL_FD_FIXED
+	{81, 5},   // IORING_ASYNC_CANCEL_OP
+	{81, 4},   // IORING_ASYNC_CANCEL_USERDATA
+	{83, 5},   // IORING_ENTER_ABS_TIMER
+	{83, 3},   // IORING_ENTER_EXT_ARG
+	{83, 6},   // IORING_ENTER_EXT_ARG_REG
+	{83, 0},   // IORING_ENTER_GETEVENTS
+	{83, 7},   // IORING_ENTER_NO_IOWAIT
+	{83, 4},   // IORING_ENTER_REGISTERED_RING
+	{83, 2},   // IORING_ENTER_SQ_WAIT
+	{83, 1},   // IORING_ENTER_SQ_WAKEUP
+	{85, 38},  // IORING_REGISTER_BPF_FILTER
+	{85, 1},   // IORING_REGISTER_BUFFERS
+	{85, 16},  // IORING_REGISTER_BUFFERS2
+	{85, 17},  // IORING_REGISTER_BUFFERS_UPDATE
+	{85, 30},  // IORING_REGISTER_CLOCK
+	{85, 31},  // IORING_REGISTER_CLONE_BUFFERS
+	{82, 1},   // IORING_REGISTER_DST_REPLACE
+	{85, 13},  // IORING_REGISTER_ENABLE_RINGS
+	{85, 5},   // IORING_REGISTER_EVENTFD
+	{85, 8},   // IORING_REGISTER_EVENTFD_ASYNC
+	{85, 3},   // IORING_REGISTER_FILES
+	{85, 14},  // IORING_REGISTER_FILES2
+	{85, 7},   // IORING_REGISTER_FILES_UPDATE
+	{85, 15},  // IORING_REGISTER_FILES_UPDATE2
+	{85, 26},  // IORING_REGISTER_FILE_ALLOC_RANGE
+	{85, 18},  // IORING_REGISTER_IOWQ_AFF
+	{85, 20},  // IORING_REGISTER_IOWQ_MAX_WORKERS
+	{85, 35},  // IORING_REGISTER_MEM_REGION
+	{85, 28},  // IORING_REGISTER_NAPI
+	{85, 23},  // IORING_REGISTER_PBUF_RING
+	{85, 27},  // IORING_REGISTER_PBUF_STATUS
+	{85, 10},  // IORING_REGISTER_PERSONALITY
+	{85, 9},   // IORING_REGISTER_PROBE
+	{85, 36},  // IORING_REGISTER_QUERY
+	{85, 34},  // IORING_REGISTER_RESIZE_RINGS
+	{85, 12},  // IORING_REGISTER_RESTRICTIONS
+	{85, 21},  // IORING_REGISTER_RING_FDS
+	{85, 32},  // IORING_REGISTER_SEND_MSG_RING
+	{82, 0},   // IORING_REGISTER_SRC_REGISTERED
+	{85, 25},  // IORING_REGISTER_SYNC_CANCEL
+	{85, 0},   // IORING_REGISTER_USE_REGISTERED_RING
+	{85, 37},  // IORING_REGISTER_ZCRX_CTRL
+	{85, 33},  // IORING_REGISTER_ZCRX_IFQ
+	{86, 0},   // IORING_RESTRICTION_REGISTER_OP
+	{86, 2},   // IORING_RESTRICTION_SQE_FLAGS_ALLOWED
+	{86, 3},   // IORING_RESTRICTION_SQE_FLAGS_REQUIRED
+	{86, 1},   // IORING_RESTRICTION_SQE_OP
+	{87, 0},   // IORING_RSRC_REGISTER_SPARSE
+	{88, 5},   // IORING_SETUP_ATTACH_WQ
+	{88, 4},   // IORING_SETUP_CLAMP
+	{88, 8},   // IORING_SETUP_COOP_TASKRUN
+	{88, 11},  // IORING_SETUP_CQE32
+	{88, 18},  // IORING_SETUP_CQE_MIXED
+	{88, 3},   // IORING_SETUP_CQSIZE
+	{88, 13},  // IORING_SETUP_DEFER_TASKRUN
+	{88, 17},  // IORING_SETUP_HYBRID_IOPOLL
+	{88, 0},   // IORING_SETUP_IOPOLL
+	{88, 14},  // IORING_SETUP_NO_MMAP
+	{88, 16},  // IORING_SETUP_NO_SQARRAY
+	{88, 15},  // IORING_SETUP_REGISTERED_FD_ONLY
+	{88, 6},   // IORING_SETUP_R_DISABLED
+	{88, 12},  // IORING_SETUP_SINGLE_ISSUER
+	{88, 10},  // IORING_SETUP_SQE128
+	{88, 19},  // IORING_SETUP_SQE_MIXED
+	{88, 1},   // IORING_SETUP_SQPOLL
+	{88, 2},   // IORING_SETUP_SQ_AFF
+	{88, 20},  // IORING_SETUP_SQ_REWIND
+	{88, 7},   // IORING_SETUP_SUBMIT_ALL
+	{88, 9},   // IORING_SETUP_TASKRUN_FLAG
+	{85, 2},   // IORING_UNREGISTER_BUFFERS
+	{85, 6},   // IORING_UNREGISTER_EVENTFD
+	{85, 4},   // IORING_UNREGISTER_FILES
+	{85, 19},  // IORING_UNREGISTER_IOWQ_AFF
+	{85, 29},  // IORING_UNREGISTER_NAPI
+	{85, 24},  // IORING_UNREGISTER_PBUF_RING
+	{85, 11},  // IORING_UNREGISTER_PERSONALITY
+	{85, 22},  // IORING_UNREGISTER_RING_FDS
+	{84, 1},   // IOU_PBUF_RING_INC
+	{84, 0},   // IOU_PBUF_RING_MMAP
+	{147, 0},  // IPC_64
+	{96, 0},   // IPC_CREAT
+	{96, 1},   // IPC_EXCL
+	{147, 4},  // IPC_INFO
+	{96, 2},   // IPC_NOWAIT
+	{124, 4},  // IPC_NS
+	{97, 0},   // IPC_PRIVATE
+	{147, 1},  // IPC_RMID
+	{147, 2},  // IPC_SET
+	{147, 3},  // IPC_STAT
+	{98, 26},  // IPPROTO_AGGFRAG
+	{98, 15},  // IPPROTO_AH
+	{98, 17},  // IPPROTO_BEETPH
+	{98, 20},  // IPPROTO_COMP
+	{98, 10},  // IPPROTO_DCCP
+	{98, 5},   // IPPROTO_EGP
+	{98, 18},  // IPPROTO_ENCAP
+	{98, 14},  // IPPROTO_ESP
+	{98, 25},  // IPPROTO_ETHERNET
+	{98, 13},  // IPPROTO_GRE
+	{98, 1},   // IPPROTO_ICMP
+	{98, 30},  // IPPROTO_ICMPV6
+	{98, 8},   // IPPROTO_IDP
+	{98, 2},   // IPPROTO_IGMP
+	{98, 0},   // IPPROTO_IP
+	{98, 3},   // IPPROTO_IPIP
+	{98, 11},  // IPPROTO_IPV6
+	{98, 21},  // IPPROTO_L2TP
+	{98, 24},  // IPPROTO_MPLS
+	{98, 29},  // IPPROTO_MPTCP
+	{98, 16},  // IPPROTO_MTP
+	{98, 19},  // IPPROTO_PIM
+	{98, 6},   // IPPROTO_PUP
+	{98, 27},  // IPPROTO_RAW
+	{98, 12},  // IPPROTO_RSVP
+	{98, 22},  // IPPROTO_SCTP
+	{98, 28},  // IPPROTO_SMC
+	{98, 4},   // IPPROTO_TCP
+	{98, 9},   // IPPROTO_TP
+	{98, 7},   // IPPROTO_UDP
+	{98, 23},  // IPPROTO_UDPLITE
+	{99, 3},   // IPV6_2292DSTOPTS
+	{99, 7},   // IPV6_2292HOPLIMIT
+	{99, 2},   // IPV6_2292HOPOPTS
+	{99, 1},   // IPV6_2292PKTINFO
+	{99, 5},   // IPV6_2292PKTOPTIONS
+	{99, 4},   // IPV6_2292RTHDR
+	{99, 0},   // IPV6_ADDRFORM
+	{99, 49},  // IPV6_ADDR_PREFERENCES
+	{99, 15},  // IPV6_ADD_MEMBERSHIP
+	{99, 9},   // IPV6_AUTHHDR
+	{99, 48},  // IPV6_AUTOFLOWLABEL
+	{99, 6},   // IPV6_CHECKSUM
+	{99, 45},  // IPV6_DONTFRAG
+	{99, 16},  // IPV6_DROP_MEMBERSHIP
+	{99, 42},  // IPV6_DSTOPTS
+	{99, 10},  // IPV6_FLOWINFO
+	{99, 28},  // IPV6_FLOWINFO_SEND
+	{99, 27},  // IPV6_FLOWLABEL_MGR
+	{101, 0},  // IPV6_FL_A_GET
+	{101, 1},  // IPV6_FL_A_PUT
+	{101, 2},  // IPV6_FL_A_RENEW
+	{102, 0},  // IPV6_FL_F_CREATE
+	{102, 1},  // IPV6_FL_F_EXCL
+	{102, 2},  // IPV6_FL_F_REFLECT
+	{102, 3},  // IPV6_FL_F_REMOTE
+	{103, 4},  // IPV6_FL_S_ANY
+	{103, 1},  // IPV6_FL_S_EXCL
+	{103, 0},  // IPV6_FL_S_NONE
+	{103, 2},  // IPV6_FL_S_PROCESS
+	{103, 3},  // IPV6_FL_S_USER
+	{99, 55},  // IPV6_FREEBIND
+	{99, 31},  // IPV6_HDRINCL
+	{99, 35},  // IPV6_HOPLIMIT
+	{99, 37},  // IPV6_HOPOPTS
+	{99, 29},  // IPV6_IPSEC_POLICY
+	{99, 22},  // IPV6_JOIN_ANYCAST
+	{99, 23},  // IPV6_LEAVE_ANYCAST
+	{99, 50},  // IPV6_MINHOPCOUNT
+	{99, 19},  // IPV6_MTU
+	{99, 18},  // IPV6_MTU_DISCOVER
+	{99, 24},  // IPV6_MULTICAST_ALL
+	{99, 13},  // IPV6_MULTICAST_HOPS
+	{99, 12},  // IPV6_MULTICAST_IF
+	{99, 14},  // IPV6_MULTICAST_LOOP
+	{99, 8},   // IPV6_NEXTHOP
+	{99, 44},  // IPV6_PATHMTU
+	{99, 33},  // IPV6_PKTINFO
+	{94, 2},   // IPV6_PMTUDISC_DO
+	{94, 0},   // IPV6_PMTUDISC_DONT
+	{94, 4},   // IPV6_PMTUDISC_INTERFACE
+	{94, 5},   // IPV6_PMTUDISC_OMIT
+	{94, 3},   // IPV6_PMTUDISC_PROBE
+	{94, 1},   // IPV6_PMTUDISC_WANT
+	{100, 5},  // IPV6_PREFER_SRC_CGA
+	{100, 3},  // IPV6_PREFER_SRC_COA
+	{100, 4},  // IPV6_PREFER_SRC_HOME
+	{100, 6},  // IPV6_PREFER_SRC_NONCGA
+	{100, 1},  // IPV6_PREFER_SRC_PUBLIC
+	{100, 2},  // IPV6_PREFER_SRC_PUBTMP_DEFAULT
+	{100, 0},  // IPV6_PREFER_SRC_TMP
+	{99, 41},  // IPV6_RECVDSTOPTS
+	{99, 20},  // IPV6_RECVERR
+	{99, 26},  // IPV6_RECVERR_RFC4884
+	{99, 54},  // IPV6_RECVFRAGSIZE
+	{99, 34},  // IPV6_RECVHOPLIMIT
+	{99, 36},  // IPV6_RECVHOPOPTS
+	{99, 51},  // IPV6_RECVORIGDSTADDR
+	{99, 43},  // IPV6_RECVPATHMTU
+	{99, 32},  // IPV6_RECVPKTINFO
+	{99, 39},  // IPV6_RECVRTHDR
+	{99, 46},  // IPV6_RECVTCLASS
+	{99, 17},  // IPV6_ROUTER_ALERT
+	{99, 25},  // IPV6_ROUTER_ALERT_ISOLATE
+	{99, 40},  // IPV6_RTHDR
+	{99, 38},  // IPV6_RTHDRDSTOPTS
+	{99, 47},  // IPV6_TCLASS
+	{99, 52},  // IPV6_TRANSPARENT
+	{99, 11},  // IPV6_UNICAST_HOPS
+	{99, 53},  // IPV6_UNICAST_IF
+	{99, 21},  // IPV6_V6ONLY
+	{99, 30},  // IPV6_XFRM_POLICY
+	{92, 30},  // IP_ADD_MEMBERSHIP
+	{92, 34},  // IP_ADD_SOURCE_MEMBERSHIP
+	{92, 24},  // IP_BIND_ADDRESS_NO_PORT
+	{92, 33},  // IP_BLOCK_SOURCE
+	{92, 23},  // IP_CHECKSUM
+	{92, 31},  // IP_DROP_MEMBERSHIP
+	{92, 35},  // IP_DROP_SOURCE_MEMBERSHIP
+	{92, 14},  // IP_FREEBIND
+	{92, 2},   // IP_HDRINCL
+	{92, 15},  // IP_IPSEC_POLICY
+	{92, 46},  // IP_LOCAL_PORT_RANGE
+	{92, 21},  // IP_MINTTL
+	{92, 36},  // IP_MSFILTER
+	{92, 13},  // IP_MTU
+	{92, 9},   // IP_MTU_DISCOVER
+	{92, 44},  // IP_MULTICAST_ALL
+	{92, 27},  // IP_MULTICAST_IF
+	{92, 29},  // IP_MULTICAST_LOOP
+	{92, 28},  // IP_MULTICAST_TTL
+	{92, 22},  // IP_NODEFRAG
+	{92, 3},   // IP_OPTIONS
+	{92, 19},  // IP_ORIGDSTADDR
+	{92, 17},  // IP_PASSSEC
+	{92, 7},   // IP_PKTINFO
+	{92, 8},   // IP_PKTOPTIONS
+	{93, 2},   // IP_PMTUDISC_DO
+	{93, 0},   // IP_PMTUDISC_DONT
+	{93, 4},   // IP_PMTUDISC_INTERFACE
+	{93, 5},   // IP_PMTUDISC_OMIT
+	{93, 3},   // IP_PMTUDISC_PROBE
+	{93, 1},   // IP_PMTUDISC_WANT
+	{92, 47},  // IP_PROTOCOL
+	{92, 10},  // IP_RECVERR
+	{92, 26},  // IP_RECVERR_RFC4884
+	{92, 25},  // IP_RECVFRAGSIZE
+	{92, 5},   // IP_RECVOPTS
+	{92, 20},  // IP_RECVORIGDSTADDR
+	{92, 12},  // IP_RECVTOS
+	{92, 11},  // IP_RECVTTL
+	{92, 6},   // IP_RETOPTS
+	{92, 4},   // IP_ROUTER_ALERT
+	{92, 0},   // IP_TOS
+	{92, 18},  // IP_TRANSPARENT
+	{92, 1},   // IP_TTL
+	{92, 32},  // IP_UNBLOCK_SOURCE
+	{92, 45},  // IP_UNICAST_IF
+	{92, 16},  // IP_XFRM_POLICY
+	{289, 0},  // ISIG
+	{288, 5},  // ISTRIP
+	{104, 2},  // ITIMER_PROF
+	{104, 0},  // ITIMER_REAL
+	{104, 1},  // ITIMER_VIRTUAL
+	{288, 9},  // IUCLC
+	{288, 14}, // IUTF8
+	{288, 11}, // IXANY
+	{288, 12}, // IXOFF
+	{288, 10}, // IXON
+	{105, 7},  // KCMP_EPOLL_TFD
+	{105, 0},  // KCMP_FILE
+	{105, 2},  // KCMP_FILES
+	{105, 3},  // KCMP_FS
+	{105, 5},  // KCMP_IO
+	{105, 4},  // KCMP_SIGHAND
+	{105, 6},  // KCMP_SYSVSEM
+	{105, 1},  // KCMP_VM
+	{89, 666}, // KDADDIO
+	{89, 667}, // KDDELIO
+	{89, 669}, // KDDISABIO
+	{89, 668}, // KDENABIO
+	{89, 695}, // KDGETKEYCODE
+	{89, 663}, // KDGETLED
+	{89, 671}, // KDGETMODE
+	{89, 691}, // KDGKBDIACR
+	{89, 693}, // KDGKBDIACRUC
+	{89, 687}, // KDGKBENT
+	{89, 685}, // KDGKBLED
+	{89, 683}, // KDGKBMETA
+	{89, 681}, // KDGKBMODE
+	{89, 689}, // KDGKBSENT
+	{89, 665}, // KDGKBTYPE
+	{89, 698}, // KDKBDREP
+	{89, 672}, // KDMAPDISP
+	{89, 662}, // KDMKTONE
+	{89, 696}, // KDSETKEYCODE
+	{89, 664}, // KDSETLED
+	{89, 670}, // KDSETMODE
+	{89, 697}, // KDSIGACCEPT
+	{89, 692}, // KDSKBDIACR
+	{89, 694}, // KDSKBDIACRUC
+	{89, 688}, // KDSKBENT
+	{89, 686}, // KDSKBLED
+	{89, 684}, // KDSKBMETA
+	{89, 682}, // KDSKBMODE
+	{89, 690}, // KDSKBSENT
+	{89, 673}, // KDUNMAPDISP
+	{107, 1},  // KD_GRAPHICS
+	{107, 0},  // KD_TEXT
+	{107, 2},  // KD_TEXT0
+	{107, 3},  // KD_TEXT1
+	{108, 0},  // KEXEC_ARCH_386
+	{108, 1},  // KEXEC_ARCH_68K
+	{108, 12}, // KEXEC_ARCH_AARCH64
+	{108, 7},  // KEXEC_ARCH_ARM
+	{108, 6},  // KEXEC_ARCH_IA_64
+	{108, 14}, // KEXEC_ARCH_LOONGARCH
+	{108, 11}, // KEXEC_ARCH_MIPS
+	{108, 10}, // KEXEC_ARCH_MIPS_LE
+	{108, 2},  // KEXEC_ARCH_PARISC
+	{108, 4},  // KEXEC_ARCH_PPC
+	{108, 5},  // KEXEC_ARCH_PPC64
+	{108, 13}, // KEXEC_ARCH_RISCV
+	{108, 8},  // KEXEC_ARCH_S390
+	{108, 9},  // KEXEC_ARCH_SH
+	{108, 3},  // KEXEC_ARCH_X86_64
+	{108, 18}, // KEXEC_CRASH_HOTPLUG_SUPPORT
+	{109, 3},  // KEXEC_FILE_DEBUG
+	{109, 5},  // KEXEC_FILE_FORCE_DTB
+	{109, 4},  // KEXEC_FILE_NO_CMA
+	{109, 2},  // KEXEC_FILE_NO_INITRAMFS
+	{109, 1},  // KEXEC_FILE_ON_CRASH
+	{109, 0},  // KEXEC_FILE_UNLOAD
+	{108, 15}, // KEXEC_ON_CRASH
+	{108, 16}, // KEXEC_PRESERVE_CONTEXT
+	{108, 17}, // KEXEC_UPDATE_ELFCOREHDR
+	{113, 16}, // KEYCTL_ASSUME_AUTHORITY
+	{113, 31}, // KEYCTL_CAPABILITIES
+	{113, 4},  // KEYCTL_CHOWN
+	{113, 7},  // KEYCTL_CLEAR
+	{113, 6},  // KEYCTL_DESCRIBE
+	{113, 23}, // KEYCTL_DH_COMPUTE
+	{113, 0},  // KEYCTL_GET_KEYRING_ID
+	{113, 22}, // KEYCTL_GET_PERSISTENT
+	{113, 17}, // KEYCTL_GET_SECURITY
+	{113, 12}, // KEYCTL_INSTANTIATE
+	{113, 20}, // KEYCTL_INSTANTIATE_IOV
+	{113, 21}, // KEYCTL_INVALIDATE
+	{113, 1},  // KEYCTL_JOIN_SESSION_KEYRING
+	{113, 8},  // KEYCTL_LINK
+	{113, 30}, // KEYCTL_MOVE
+	{114, 0},  // KEYCTL_MOVE_EXCL
+	{113, 13}, // KEYCTL_NEGATE
+	{113, 26}, // KEYCTL_PKEY_DECRYPT
+	{113, 25}, // KEYCTL_PKEY_ENCRYPT
+	{113, 24}, // KEYCTL_PKEY_QUERY
+	{113, 27}, // KEYCTL_PKEY_SIGN
+	{113, 28}, // KEYCTL_PKEY_VERIFY
+	{113, 11}, // KEYCTL_READ
+	{113, 19}, // KEYCTL_REJECT
+	{113, 29}, // KEYCTL_RESTRICT_KEYRING
+	{113, 3},  // KEYCTL_REVOKE
+	{113, 10}, // KEYCTL_SEARCH
+	{113, 18}, // KEYCTL_SESSION_TO_PARENT
+	{113, 5},  // KEYCTL_SETPERM
+	{113, 14}, // KEYCTL_SET_REQKEY_KEYRING
+	{113, 15}, // KEYCTL_SET_TIMEOUT
+	{113, 9},  // KEYCTL_UNLINK
+	{113, 2},  // KEYCTL_UPDATE
+	{113, 32}, // KEYCTL_WATCH_KEY
+	{110, 16}, // KEY_GRP_LINK
+	{110, 13}, // KEY_GRP_READ
+	{110, 15}, // KEY_GRP_SEARCH
+	{110, 17}, // KEY_GRP_SETATTR
+	{110, 12}, // KEY_GRP_VIEW
+	{110, 14}, // KEY_GRP_WRITE
+	{110, 22}, // KEY_OTH_LINK
+	{110, 19}, // KEY_OTH_READ
+	{110, 21}, // KEY_OTH_SEARCH
+	{110, 23}, // KEY_OTH_SETATTR
+	{110, 18}, // KEY_OTH_VIEW
+	{110, 20}, // KEY_OTH_WRITE
+	{110, 4},  // KEY_POS_LINK
+	{110, 1},  // KEY_POS_READ
+	{110, 3},  // KEY_POS_SEARCH
+	{110, 5},  // KEY_POS_SETATTR
+	{110, 0},  // KEY_POS_VIEW
+	{110, 2},  // KEY_POS_WRITE
+	{111, 1},  // KEY_REQKEY_DEFL_DEFAULT
+	{111, 7},  // KEY_REQKEY_DEFL_GROUP_KEYRING
+	{111, 0},  // KEY_REQKEY_DEFL_NO_CHANGE
+	{111, 3},  // KEY_REQKEY_DEFL_PROCESS_KEYRING
+	{111, 8},  // KEY_REQKEY_DEFL_REQUESTOR_KEYRING
+	{111, 4},  // KEY_REQKEY_DEFL_SESSION_KEYRING
+	{111, 2},  // KEY_REQKEY_DEFL_THREAD_KEYRING
+	{111, 5},  // KEY_REQKEY_DEFL_USER_KEYRING
+	{111, 6},  // KEY_REQKEY_DEFL_USER_SESSION_KEYRING
+	{112, 5},  // KEY_SPEC_GROUP_KEYRING
+	{112, 1},  // KEY_SPEC_PROCESS_KEYRING
+	{112, 6},  // KEY_SPEC_REQKEY_AUTH_KEY
+	{112, 7},  // KEY_SPEC_REQUESTOR_KEYRING
+	{112, 2},  // KEY_SPEC_SESSION_KEYRING
+	{112, 0},  // KEY_SPEC_THREAD_KEYRING
+	{112, 3},  // KEY_SPEC_USER_KEYRING
+	{112, 4},  // KEY_SPEC_USER_SESSION_KEYRING
+	{110, 10}, // KEY_USR_LINK
+	{110, 7},  // KEY_USR_READ
+	{110, 9},  // KEY_USR_SEARCH
+	{110, 11}, // KEY_USR_SETATTR
+	{110, 6},  // KEY_USR_VIEW
+	{110, 8},  // KEY_USR_WRITE
+	{89, 964}, // KVM_ARM_PREFERRED_TARGET
+	{89, 963}, // KVM_ARM_VCPU_INIT
+	{89, 924}, // KVM_CHECK_EXTENSION
+	{89, 940}, // KVM_CREATE_DEVICE
+	{89, 967}, // KVM_CREATE_GUEST_MEMFD
+	{89, 933}, // KVM_CREATE_IRQCHIP
+	{89, 935}, // KVM_CREATE_PIT2
+	{89, 927}, // KVM_CREATE_VCPU
+	{89, 922}, // KVM_CREATE_VM
+	{89, 960}, // KVM_ENABLE_CAP
+	{89, 921}, // KVM_GET_API_VERSION
+	{89, 942}, // KVM_GET_DEVICE_ATTR
+	{89, 928}, // KVM_GET_DIRTY_LOG
+	{89, 954}, // KVM_GET_FPU
+	{89, 957}, // KVM_GET_MP_STATE
+	{89, 951}, // KVM_GET_MSRS
+	{89, 923}, // KVM_GET_MSR_INDEX_LIST
+	{89, 961}, // KVM_GET_ONE_REG
+	{89, 945}, // KVM_GET_REGS
+	{89, 965}, // KVM_GET_REG_LIST
+	{89, 947}, // KVM_GET_SREGS
+	{89, 926}, // KVM_GET_SUPPORTED_CPUID
+	{89, 925}, // KVM_GET_VCPU_MMAP_SIZE
+	{89, 943}, // KVM_HAS_DEVICE_ATTR
+	{89, 950}, // KVM_INTERRUPT
+	{89, 938}, // KVM_IOEVENTFD
+	{89, 937}, // KVM_IRQFD
+	{89, 934}, // KVM_IRQ_LINE
+	{89, 944}, // KVM_RUN
+	{89, 956}, // KVM_SET_CPUID2
+	{89, 941}, // KVM_SET_DEVICE_ATTR
+	{89, 955}, // KVM_SET_FPU
+	{89, 936}, // KVM_SET_GSI_ROUTING
+	{89, 959}, // KVM_SET_GUEST_DEBUG
+	{89, 932}, // KVM_SET_IDENTITY_MAP_ADDR
+	{89, 966}, // KVM_SET_MEMORY_ATTRIBUTES
+	{89, 958}, // KVM_SET_MP_STATE
+	{89, 952}, // KVM_SET_MSRS
+	{89, 962}, // KVM_SET_ONE_REG
+	{89, 946}, // KVM_SET_REGS
+	{89, 953}, // KVM_SET_SIGNAL_MASK
+	{89, 948}, // KVM_SET_SREGS
+	{89, 931}, // KVM_SET_TSS_ADDR
+	{89, 929}, // KVM_SET_USER_MEMORY_REGION
+	{89, 930}, // KVM_SET_USER_MEMORY_REGION2
+	{89, 939}, // KVM_SIGNAL_MSI
+	{89, 949}, // KVM_TRANSLATE
+	{106, 2},  // K_MEDIUMRAW
+	{106, 4},  // K_OFF
+	{106, 0},  // K_RAW
+	{106, 3},  // K_UNICODE
+	{106, 1},  // K_XLATE
+	{117, 0},  // LANDLOCK_ACCESS_FS_EXECUTE
+	{117, 15}, // LANDLOCK_ACCESS_FS_IOCTL_DEV
+	{117, 11}, // LANDLOCK_ACCESS_FS_MAKE_BLOCK
+	{117, 6},  // LANDLOCK_ACCESS_FS_MAKE_CHAR
+	{117, 7},  // LANDLOCK_ACCESS_FS_MAKE_DIR
+	{117, 10}, // LANDLOCK_ACCESS_FS_MAKE_FIFO
+	{117, 8},  // LANDLOCK_ACCESS_FS_MAKE_REG
+	{117, 9},  // LANDLOCK_ACCESS_FS_MAKE_SOCK
+	{117, 12}, // LANDLOCK_ACCESS_FS_MAKE_SYM
+	{117, 3},  // LANDLOCK_ACCESS_FS_READ_DIR
+	{117, 2},  // LANDLOCK_ACCESS_FS_READ_FILE
+	{117, 13}, // LANDLOCK_ACCESS_FS_REFER
+	{117, 4},  // LANDLOCK_ACCESS_FS_REMOVE_DIR
+	{117, 5},  // LANDLOCK_ACCESS_FS_REMOVE_FILE
+	{117, 16}, // LANDLOCK_ACCESS_FS_RESOLVE_UNIX
+	{117, 14}, // LANDLOCK_ACCESS_FS_TRUNCATE
+	{117, 1},  // LANDLOCK_ACCESS_FS_WRITE_FILE
+	{118, 0},  // LANDLOCK_ACCESS_NET_BIND_TCP
+	{118, 2},  // LANDLOCK_ACCESS_NET_BIND_UDP
+	{118, 3},  // LANDLOCK_ACCESS_NET_CONNECT_SEND_UDP
+	{118, 1},  // LANDLOCK_ACCESS_NET_CONNECT_TCP
+	{115, 0},  // LANDLOCK_ADD_RULE_QUIET
+	{116, 1},  // LANDLOCK_CREATE_RULESET_ERRATA
+	{116, 0},  // LANDLOCK_CREATE_RULESET_VERSION
+	{119, 1},  // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON
+	{119, 0},  // LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF
+	{119, 2},  // LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF
+	{119, 4},  // LANDLOCK_RESTRICT_SELF_NO_NEW_PRIVS
+	{119, 3},  // LANDLOCK_RESTRICT_SELF_TSYNC
+	{120, 1},  // LANDLOCK_RULE_NET_PORT
+	{120, 0},  // LANDLOCK_RULE_PATH_BENEATH
+	{121, 0},  // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	{121, 1},  // LANDLOCK_SCOPE_SIGNAL
+	{224, 3},  // LINUX_REBOOT_CMD_CAD_OFF
+	{224, 2},  // LINUX_REBOOT_CMD_CAD_ON
+	{224, 1},  // LINUX_REBOOT_CMD_HALT
+	{224, 7},  // LINUX_REBOOT_CMD_KEXEC
+	{224, 4},  // LINUX_REBOOT_CMD_POWER_OFF
+	{224, 0},  // LINUX_REBOOT_CMD_RESTART
+	{224, 5},  // LINUX_REBOOT_CMD_RESTART2
+	{224, 6},  // LINUX_REBOOT_CMD_SW_SUSPEND
+	{225, 0},  // LINUX_REBOOT_MAGIC1
+	{226, 0},  // LINUX_REBOOT_MAGIC2
+	{226, 1},  // LINUX_REBOOT_MAGIC2A
+	{226, 2},  // LINUX_REBOOT_MAGIC2B
+	{226, 3},  // LINUX_REBOOT_MAGIC2C
+	{122, 0},  // LISTMOUNT_REVERSE
+	{62, 1},   // LOCK_EX
+	{62, 5},   // LOCK_MAND
+	{62, 4},   // LOCK_NB
+	{62, 6},   // LOCK_READ
+	{62, 3},   // LOCK_RW
+	{62, 0},   // LOCK_SH
+	{62, 2},   // LOCK_UN
+	{62, 7},   // LOCK_WRITE
+	{89, 263}, // LOOP_CHANGE_FD
+	{89, 258}, // LOOP_CLR_FD
+	{89, 267}, // LOOP_CONFIGURE
+	{89, 268}, // LOOP_CTL_ADD
+	{89, 270}, // LOOP_CTL_GET_FREE
+	{89, 269}, // LOOP_CTL_REMOVE
+	{89, 260}, // LOOP_GET_STATUS
+	{89, 262}, // LOOP_GET_STATUS64
+	{89, 266}, // LOOP_SET_BLOCK_SIZE
+	{89, 264}, // LOOP_SET_CAPACITY
+	{89, 265}, // LOOP_SET_DIRECT_IO
+	{89, 257}, // LOOP_SET_FD
+	{89, 259}, // LOOP_SET_STATUS
+	{89, 261}, // LOOP_SET_STATUS64
+	{125, 1},  // LO_FLAGS_AUTOCLEAR
+	{125, 3},  // LO_FLAGS_DIRECT_IO
+	{125, 2},  // LO_FLAGS_PARTSCAN
+	{125, 0},  // LO_FLAGS_READ_ONLY
+	{123, 0},  // LSMT_ROOT
+	{127, 1},  // LSM_ATTR_CURRENT
+	{127, 2},  // LSM_ATTR_EXEC
+	{127, 3},  // LSM_ATTR_FSCREATE
+	{127, 4},  // LSM_ATTR_KEYCREATE
+	{127, 5},  // LSM_ATTR_PREV
+	{127, 6},  // LSM_ATTR_SOCKCREATE
+	{127, 0},  // LSM_ATTR_UNDEF
+	{126, 0},  // LSM_FLAG_SINGLE
+	{128, 5},  // LSM_ID_APPARMOR
+	{128, 10}, // LSM_ID_BPF
+	{128, 1},  // LSM_ID_CAPABILITY
+	{128, 13}, // LSM_ID_EVM
+	{128, 12}, // LSM_ID_IMA
+	{128, 14}, // LSM_ID_IPE
+	{128, 11}, // LSM_ID_LANDLOCK
+	{128, 7},  // LSM_ID_LOADPIN
+	{128, 9},  // LSM_ID_LOCKDOWN
+	{128, 8},  // LSM_ID_SAFESETID
+	{128, 2},  // LSM_ID_SELINUX
+	{128, 3},  // LSM_ID_SMACK
+	{128, 4},  // LSM_ID_TOMOYO
+	{128, 0},  // LSM_ID_UNDEF
+	{128, 6},  // LSM_ID_YAMA
+	{129, 19}, // MADV_COLD
+	{129, 24}, // MADV_COLLAPSE
+	{129, 16}, // MADV_DODUMP
+	{129, 8},  // MADV_DOFORK
+	{129, 15}, // MADV_DONTDUMP
+	{129, 7},  // MADV_DONTFORK
+	{129, 4},  // MADV_DONTNEED
+	{129, 23}, // MADV_DONTNEED_LOCKED
+	{129, 5},  // MADV_FREE
+	{129, 25}, // MADV_GUARD_INSTALL
+	{129, 26}, // MADV_GUARD_REMOVE
+	{129, 13}, // MADV_HUGEPAGE
+	{129, 9},  // MADV_HWPOISON
+	{129, 18}, // MADV_KEEPONFORK
+	{129, 11}, // MADV_MERGEABLE
+	{129, 14}, // MADV_NOHUGEPAGE
+	{129, 0},  // MADV_NORMAL
+	{129, 20}, // MADV_PAGEOUT
+	{129, 21}, // MADV_POPULATE_READ
+	{129, 22}, // MADV_POPULATE_WRITE
+	{129, 1},  // MADV_RANDOM
+	{129, 6},  // MADV_REMOVE
+	{129, 2},  // MADV_SEQUENTIAL
+	{129, 10}, // MADV_SOFT_OFFLINE
+	{129, 12}, // MADV_UNMERGEABLE
+	{129, 3},  // MADV_WILLNEED
+	{129, 17}, // MADV_WIPEONFORK
+	{138, 5},  // MAP_32BIT
+	{138, 6},  // MAP_ABOVE4G
+	{138, 8},  // MAP_ANONYMOUS
+	{138, 13}, // MAP_DENYWRITE
+	{138, 4},  // MAP_DROPPABLE
+	{138, 14}, // MAP_EXECUTABLE
+	{138, 0},  // MAP_FILE
+	{138, 7},  // MAP_FIXED
+	{138, 19}, // MAP_FIXED_NOREPLACE
+	{138, 12}, // MAP_GROWSDOWN
+	{138, 17}, // MAP_HUGETLB
+	{138, 33}, // MAP_HUGE_16GB
+	{138, 21}, // MAP_HUGE_16KB
+	{138, 27}, // MAP_HUGE_16MB
+	{138, 31}, // MAP_HUGE_1GB
+	{138, 24}, // MAP_HUGE_1MB
+	{138, 29}, // MAP_HUGE_256MB
+	{138, 32}, // MAP_HUGE_2GB
+	{138, 25}, // MAP_HUGE_2MB
+	{138, 28}, // MAP_HUGE_32MB
+	{138, 23}, // MAP_HUGE_512KB
+	{138, 30}, // MAP_HUGE_512MB
+	{138, 22}, // MAP_HUGE_64KB
+	{138, 26}, // MAP_HUGE_8MB
+	{138, 15}, // MAP_LOCKED
+	{138, 11}, // MAP_NONBLOCK
+	{138, 9},  // MAP_NORESERVE
+	{138, 10}, // MAP_POPULATE
+	{138, 3},  // MAP_PRIVATE
+	{138, 2},  // MAP_SHARED
+	{138, 1},  // MAP_SHARED_VALIDATE
+	{138, 16}, // MAP_STACK
+	{138, 18}, // MAP_SYNC
+	{138, 34}, // MAP_UNINITIALIZED
+	{92, 38},  // MCAST_BLOCK_SOURCE
+	{131, 0},  // MCAST_EXCLUDE
+	{131, 1},  // MCAST_INCLUDE
+	{92, 37},  // MCAST_JOIN_GROUP
+	{92, 41},  // MCAST_JOIN_SOURCE_GROUP
+	{92, 40},  // MCAST_LEAVE_GROUP
+	{92, 42},  // MCAST_LEAVE_SOURCE_GROUP
+	{92, 43},  // MCAST_MSFILTER
+	{92, 39},  // MCAST_UNBLOCK_SOURCE
+	{137, 0},  // MCL_CURRENT
+	{137, 1},  // MCL_FUTURE
+	{137, 2},  // MCL_ONFAULT
+	{133, 0},  // MEMBARRIER_CMD_FLAG_CPU
+	{132, 10}, // MEMBARRIER_CMD_GET_REGISTRATIONS
+	{132, 1},  // MEMBARRIER_CMD_GLOBAL
+	{132, 2},  // MEMBARRIER_CMD_GLOBAL_EXPEDITED
+	{132, 4},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED
+	{132, 8},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+	{132, 6},  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+	{132, 0},  // MEMBARRIER_CMD_QUERY
+	{132, 3},  // MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED
+	{132, 5},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
+	{132, 9},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+	{132, 7},  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
+	{134, 1},  // MFD_ALLOW_SEALING
+	{134, 0},  // MFD_CLOEXEC
+	{134, 4},  // MFD_EXEC
+	{134, 2},  // MFD_HUGETLB
+	{134, 17}, // MFD_HUGE_16GB
+	{134, 11}, // MFD_HUGE_16MB
+	{134, 15}, // MFD_HUGE_1GB
+	{134, 8},  // MFD_HUGE_1MB
+	{134, 13}, // MFD_HUGE_256MB
+	{134, 16}, // MFD_HUGE_2GB
+	{134, 9},  // MFD_HUGE_2MB
+	{134, 12}, // MFD_HUGE_32MB
+	{134, 7},  // MFD_HUGE_512KB
+	{134, 14}, // MFD_HUGE_512MB
+	{134, 6},  // MFD_HUGE_64KB
+	{134, 10}, // MFD_HUGE_8MB
+	{134, 3},  // MFD_NOEXEC_SEAL
+	{283, 4},  // MIPS_ATOMIC_SET
+	{283, 2},  // MIPS_FIXADE
+	{283, 3},  // MIPS_RDNVRAM
+	{136, 0},  // MLOCK_ONFAULT
+	{164, 9},  // MMAP_PAGE_ZERO
+	{307, 1},  // MNT_DETACH
+	{307, 2},  // MNT_EXPIRE
+	{307, 0},  // MNT_FORCE
+	{124, 1},  // MNT_NS
+	{61, 2},   // MODULE_INIT_COMPRESSED_FILE
+	{61, 0},   // MODULE_INIT_IGNORE_MODVERSIONS
+	{61, 1},   // MODULE_INIT_IGNORE_VERMAGIC
+	{140, 8},  // MOUNT_ATTR_IDMAP
+	{140, 5},  // MOUNT_ATTR_NOATIME
+	{140, 2},  // MOUNT_ATTR_NODEV
+	{140, 7},  // MOUNT_ATTR_NODIRATIME
+	{140, 3},  // MOUNT_ATTR_NOEXEC
+	{140, 1},  // MOUNT_ATTR_NOSUID
+	{140, 9},  // MOUNT_ATTR_NOSYMFOLLOW
+	{140, 0},  // MOUNT_ATTR_RDONLY
+	{140, 6},  // MOUNT_ATTR_STRICTATIME
+	{140, 4},  // MOUNT_ATTR__ATIME
+	{142, 7},  // MOVE_MOUNT_BENEATH
+	{142, 1},  // MOVE_MOUNT_F_AUTOMOUNTS
+	{142, 2},  // MOVE_MOUNT_F_EMPTY_PATH
+	{142, 0},  // MOVE_MOUNT_F_SYMLINKS
+	{142, 6},  // MOVE_MOUNT_SET_GROUP
+	{142, 4},  // MOVE_MOUNT_T_AUTOMOUNTS
+	{142, 5},  // MOVE_MOUNT_T_EMPTY_PATH
+	{142, 3},  // MOVE_MOUNT_T_SYMLINKS
+	{143, 2},  // MPOL_BIND
+	{143, 0},  // MPOL_DEFAULT
+	{74, 1},   // MPOL_F_ADDR
+	{74, 2},   // MPOL_F_MEMS_ALLOWED
+	{74, 0},   // MPOL_F_NODE
+	{143, 9},  // MPOL_F_NUMA_BALANCING
+	{143, 8},  // MPOL_F_RELATIVE_NODES
+	{143, 7},  // MPOL_F_STATIC_NODES
+	{143, 3},  // MPOL_INTERLEAVE
+	{143, 4},  // MPOL_LOCAL
+	{130, 1},  // MPOL_MF_MOVE
+	{130, 2},  // MPOL_MF_MOVE_ALL
+	{130, 0},  // MPOL_MF_STRICT
+	{143, 1},  // MPOL_PREFERRED
+	{143, 5},  // MPOL_PREFERRED_MANY
+	{143, 6},  // MPOL_WEIGHTED_INTERLEAVE
+	{145, 2},  // MREMAP_DONTUNMAP
+	{145, 1},  // MREMAP_FIXED
+	{145, 0},  // MREMAP_MAYMOVE
+	{95, 7},   // MSGCTL
+	{95, 6},   // MSGGET
+	{95, 5},   // MSGRCV
+	{95, 4},   // MSGSND
+	{146, 17}, // MSG_BATCH
+	{146, 21}, // MSG_CMSG_CLOEXEC
+	{146, 11}, // MSG_CONFIRM
+	{148, 2},  // MSG_COPY
+	{146, 3},  // MSG_CTRUNC
+	{146, 2},  // MSG_DONTROUTE
+	{146, 6},  // MSG_DONTWAIT
+	{146, 7},  // MSG_EOR
+	{146, 13}, // MSG_ERRQUEUE
+	{148, 1},  // MSG_EXCEPT
+	{146, 20}, // MSG_FASTOPEN
+	{146, 9},  // MSG_FIN
+	{147, 6},  // MSG_INFO
+	{146, 15}, // MSG_MORE
+	{148, 0},  // MSG_NOERROR
+	{146, 14}, // MSG_NOSIGNAL
+	{146, 0},  // MSG_OOB
+	{146, 1},  // MSG_PEEK
+	{146, 4},  // MSG_PROBE
+	{146, 12}, // MSG_RST
+	{146, 18}, // MSG_SOCK_DEVMEM
+	{147, 5},  // MSG_STAT
+	{147, 7},  // MSG_STAT_ANY
+	{146, 10}, // MSG_SYN
+	{146, 5},  // MSG_TRUNC
+	{146, 8},  // MSG_WAITALL
+	{146, 16}, // MSG_WAITFORONE
+	{146, 19}, // MSG_ZEROCOPY
+	{139, 30}, // MS_ACTIVE
+	{149, 1},  // MS_ASYNC
+	{139, 12}, // MS_BIND
+	{139, 29}, // MS_BORN
+	{139, 8},  // MS_DIRSYNC
+	{149, 2},  // MS_INVALIDATE
+	{139, 23}, // MS_I_VERSION
+	{139, 22}, // MS_KERNMOUNT
+	{139, 25}, // MS_LAZYTIME
+	{139, 7},  // MS_MANDLOCK
+	{139, 0},  // MS_MGC_VAL
+	{139, 13}, // MS_MOVE
+	{139, 10}, // MS_NOATIME
+	{139, 3},  // MS_NODEV
+	{139, 11}, // MS_NODIRATIME
+	{139, 4},  // MS_NOEXEC
+	{139, 27}, // MS_NOREMOTELOCK
+	{139, 28}, // MS_NOSEC
+	{139, 2},  // MS_NOSUID
+	{139, 9},  // MS_NOSYMFOLLOW
+	{139, 31}, // MS_NOUSER
+	{139, 16}, // MS_POSIXACL
+	{139, 18}, // MS_PRIVATE
+	{139, 1},  // MS_RDONLY
+	{139, 14}, // MS_REC
+	{139, 21}, // MS_RELATIME
+	{139, 6},  // MS_REMOUNT
+	{139, 20}, // MS_SHARED
+	{139, 15}, // MS_SILENT
+	{139, 19}, // MS_SLAVE
+	{139, 24}, // MS_STRICTATIME
+	{139, 26}, // MS_SUBMOUNT
+	{149, 0},  // MS_SYNC
+	{139, 5},  // MS_SYNCHRONOUS
+	{139, 17}, // MS_UNBINDABLE
+	{89, 276}, // NBD_CLEAR_QUE
+	{89, 275}, // NBD_CLEAR_SOCK
+	{89, 279}, // NBD_DISCONNECT
+	{89, 274}, // NBD_DO_IT
+	{89, 277}, // NBD_PRINT_DEBUG
+	{89, 272}, // NBD_SET_BLKSIZE
+	{89, 281}, // NBD_SET_FLAGS
+	{89, 273}, // NBD_SET_SIZE
+	{89, 278}, // NBD_SET_SIZE_BLOCKS
+	{89, 271}, // NBD_SET_SOCK
+	{89, 280}, // NBD_SET_TIMEOUT
+	{151, 0},  // NETLINK_ADD_MEMBERSHIP
+	{150, 9},  // NETLINK_AUDIT
+	{151, 3},  // NETLINK_BROADCAST_ERROR
+	{151, 9},  // NETLINK_CAP_ACK
+	{150, 11}, // NETLINK_CONNECTOR
+	{150, 20}, // NETLINK_CRYPTO
+	{150, 14}, // NETLINK_DNRTMSG
+	{151, 1},  // NETLINK_DROP_MEMBERSHIP
+	{150, 18}, // NETLINK_ECRYPTFS
+	{151, 10}, // NETLINK_EXT_ACK
+	{150, 10}, // NETLINK_FIB_LOOKUP
+	{150, 3},  // NETLINK_FIREWALL
+	{150, 16}, // NETLINK_GENERIC
+	{151, 11}, // NETLINK_GET_STRICT_CHK
+	{150, 13}, // NETLINK_IP6_FW
+	{150, 8},  // NETLINK_ISCSI
+	{150, 15}, // NETLINK_KOBJECT_UEVENT
+	{151, 7},  // NETLINK_LISTEN_ALL_NSID
+	{151, 8},  // NETLINK_LIST_MEMBERSHIPS
+	{150, 12}, // NETLINK_NETFILTER
+	{150, 5},  // NETLINK_NFLOG
+	{151, 4},  // NETLINK_NO_ENOBUFS
+	{151, 2},  // NETLINK_PKTINFO
+	{150, 19}, // NETLINK_RDMA
+	{150, 0},  // NETLINK_ROUTE
+	{151, 5},  // NETLINK_RX_RING
+	{150, 17}, // NETLINK_SCSITRANSPORT
+	{150, 7},  // NETLINK_SELINUX
+	{150, 21}, // NETLINK_SMC
+	{150, 4},  // NETLINK_SOCK_DIAG
+	{151, 6},  // NETLINK_TX_RING
+	{150, 1},  // NETLINK_UNUSED
+	{150, 2},  // NETLINK_USERSOCK
+	{150, 6},  // NETLINK_XFRM
+	{124, 7},  // NET_NS
+	{290, 0},  // NL0
+	{290, 1},  // NL1
+	{289, 7},  // NOFLSH
+	{89, 580}, // NS_GET_ID
+	{89, 579}, // NS_GET_MNTNS_ID
+	{89, 570}, // NS_GET_NSTYPE
+	{89, 571}, // NS_GET_OWNER_UID
+	{89, 569}, // NS_GET_PARENT
+	{89, 572}, // NS_GET_PID_FROM_PIDNS
+	{89, 574}, // NS_GET_PID_IN_PIDNS
+	{89, 573}, // NS_GET_TGID_FROM_PIDNS
+	{89, 575}, // NS_GET_TGID_IN_PIDNS
+	{89, 568}, // NS_GET_USERNS
+	{89, 576}, // NS_MNT_GET_INFO
+	{89, 577}, // NS_MNT_GET_NEXT
+	{89, 578}, // NS_MNT_GET_PREV
+	{214, 24}, // NT_386_IOPERM
+	{214, 23}, // NT_386_TLS
+	{214, 60}, // NT_ARC_V2
+	{214, 57}, // NT_ARM_FPMR
+	{214, 59}, // NT_ARM_GCS
+	{214, 45}, // NT_ARM_HW_BREAK
+	{214, 46}, // NT_ARM_HW_WATCH
+	{214, 50}, // NT_ARM_PACA_KEYS
+	{214, 51}, // NT_ARM_PACG_KEYS
+	{214, 53}, // NT_ARM_PAC_ENABLED_KEYS
+	{214, 49}, // NT_ARM_PAC_MASK
+	{214, 58}, // NT_ARM_POE
+	{214, 54}, // NT_ARM_SSVE
+	{214, 48}, // NT_ARM_SVE
+	{214, 47}, // NT_ARM_SYSTEM_CALL
+	{214, 52}, // NT_ARM_TAGGED_ADDR_CTRL
+	{214, 44}, // NT_ARM_TLS
+	{214, 43}, // NT_ARM_VFP
+	{214, 55}, // NT_ARM_ZA
+	{214, 56}, // NT_ARM_ZT
+	{214, 69}, // NT_LOONGARCH_CPUCFG
+	{214, 70}, // NT_LOONGARCH_CSR
+	{214, 74}, // NT_LOONGARCH_HW_BREAK
+	{214, 75}, // NT_LOONGARCH_HW_WATCH
+	{214, 72}, // NT_LOONGARCH_LASX
+	{214, 73}, // NT_LOONGARCH_LBT
+	{214, 71}, // NT_LOONGARCH_LSX
+	{214, 62}, // NT_MIPS_DSP
+	{214, 63}, // NT_MIPS_FP_MODE
+	{214, 64}, // NT_MIPS_MSA
+	{214, 21}, // NT_PPC_DEXCR
+	{214, 9},  // NT_PPC_DSCR
+	{214, 10}, // NT_PPC_EBB
+	{214, 22}, // NT_PPC_HASHKEYR
+	{214, 20}, // NT_PPC_PKEY
+	{214, 11}, // NT_PPC_PMU
+	{214, 8},  // NT_PPC_PPR
+	{214, 5},  // NT_PPC_SPE
+	{214, 7},  // NT_PPC_TAR
+	{214, 19}, // NT_PPC_TM_CDSCR
+	{214, 13}, // NT_PPC_TM_CFPR
+	{214, 12}, // NT_PPC_TM_CGPR
+	{214, 18}, // NT_PPC_TM_CPPR
+	{214, 17}, // NT_PPC_TM_CTAR
+	{214, 14}, // NT_PPC_TM_CVMX
+	{214, 15}, // NT_PPC_TM_CVSX
+	{214, 16}, // NT_PPC_TM_SPR
+	{214, 4},  // NT_PPC_VMX
+	{214, 6},  // NT_PPC_VSX
+	{214, 1},  // NT_PRFPREG
+	{214, 2},  // NT_PRPSINFO
+	{214, 0},  // NT_PRSTATUS
+	{214, 3},  // NT_PRXFPREG
+	{214, 65}, // NT_RISCV_CSR
+	{214, 67}, // NT_RISCV_TAGGED_ADDR_CTRL
+	{214, 68}, // NT_RISCV_USER_CFI
+	{214, 66}, // NT_RISCV_VECTOR
+	{214, 32}, // NT_S390_CTRS
+	{214, 40}, // NT_S390_GS_BC
+	{214, 39}, // NT_S390_GS_CB
+	{214, 28}, // NT_S390_HIGH_GPRS
+	{214, 34}, // NT_S390_LAST_BREAK
+	{214, 33}, // NT_S390_PREFIX
+	{214, 42}, // NT_S390_PV_CPU_DATA
+	{214, 41}, // NT_S390_RI_CB
+	{214, 35}, // NT_S390_SYSTEM_CALL
+	{214, 36}, // NT_S390_TDB
+	{214, 29}, // NT_S390_TIMER
+	{214, 30}, // NT_S390_TODCMP
+	{214, 31}, // NT_S390_TODPREG
+	{214, 38}, // NT_S390_VXRS_HIGH
+	{214, 37}, // NT_S390_VXRS_LOW
+	{214, 61}, // NT_VMCOREDD
+	{214, 26}, // NT_X86_SHSTK
+	{214, 27}, // NT_X86_XSAVE_LAYOUT
+	{214, 25}, // NT_X86_XSTATE
+	{299, 7},  // N_6PACK
+	{299, 5},  // N_AX25
+	{299, 20}, // N_CAIF
+	{299, 30}, // N_CAN327
+	{299, 29}, // N_DEVELOPMENT
+	{299, 16}, // N_GIGASET_M101
+	{299, 21}, // N_GSM0710
+	{299, 15}, // N_HCI
+	{299, 13}, // N_HDLC
+	{299, 11}, // N_IRDA
+	{299, 8},  // N_MASC
+	{299, 28}, // N_MCTP
+	{299, 2},  // N_MOUSE
+	{299, 25}, // N_NCI
+	{299, 27}, // N_NULL
+	{299, 3},  // N_PPP
+	{299, 18}, // N_PPS
+	{299, 10}, // N_PROFIBUS_FDL
+	{299, 9},  // N_R3964
+	{299, 17}, // N_SLCAN
+	{299, 1},  // N_SLIP
+	{299, 12}, // N_SMSBLOCK
+	{299, 26}, // N_SPEAKUP
+	{299, 4},  // N_STRIP
+	{299, 14}, // N_SYNC_PPP
+	{299, 22}, // N_TI_WL
+	{299, 24}, // N_TRACEROUTER
+	{299, 23}, // N_TRACESINK
+	{299, 0},  // N_TTY
+	{299, 19}, // N_V253
+	{299, 6},  // N_X25
+	{290, 19}, // OCRNL
+	{290, 23}, // OFDEL
+	{290, 22}, // OFILL
+	{290, 17}, // OLCUC
+	{290, 18}, // ONLCR
+	{290, 21}, // ONLRET
+	{290, 20}, // ONOCR
+	{152, 24}, // OPENAT2_REGULAR
+	{154, 2},  // OPEN_TREE_CLOEXEC
+	{154, 0},  // OPEN_TREE_CLONE
+	{154, 1},  // OPEN_TREE_NAMESPACE
+	{290, 16}, // OPOST
+	{152, 3},  // O_ACCMODE
+	{152, 8},  // O_APPEND
+	{135, 0},  // O_CLOEXEC
+	{152, 4},  // O_CREAT
+	{152, 14}, // O_DIRECT
+	{152, 22}, // O_DIRECTORY
+	{152, 11}, // O_DSYNC
+	{152, 23}, // O_EMPTYPATH
+	{152, 5},  // O_EXCL
+	{152, 15}, // O_LARGEFILE
+	{152, 17}, // O_NOATIME
+	{152, 6},  // O_NOCTTY
+	{152, 16}, // O_NOFOLLOW
 	{38, 0},   // O_NONBLOCK
-	{150, 19}, // O_PATH
-	{150, 0},  // O_RDONLY
-	{150, 2},  // O_RDWR
-	{150, 10}, // O_SYNC
-	{150, 20}, // O_TMPFILE
+	{152, 19}, // O_PATH
+	{152, 0},  // O_RDONLY
+	{152, 2},  // O_RDWR
+	{152, 10}, // O_SYNC
+	{152, 20}, // O_TMPFILE
 	{38, 1},   // O_TRUNC
-	{150, 1},  // O_WRONLY
-	{153, 0},  // PACKET_ADD_MEMBERSHIP
-	{153, 6},  // PACKET_AUXDATA
-	{153, 5},  // PACKET_COPY_THRESH
-	{153, 1},  // PACKET_DROP_MEMBERSHIP
-	{153, 16}, // PACKET_FANOUT
-	{153, 20}, // PACKET_FANOUT_DATA
-	{153, 9},  // PACKET_HDRLEN
-	{153, 21}, // PACKET_IGNORE_OUTGOING
-	{153, 12}, // PACKET_LOSS
-	{154, 2},  // PACKET_MR_ALLMULTI
-	{154, 0},  // PACKET_MR_MULTICAST
-	{154, 1},  // PACKET_MR_PROMISC
-	{154, 3},  // PACKET_MR_UNICAST
-	{153, 7},  // PACKET_ORIGDEV
-	{153, 18}, // PACKET_QDISC_BYPASS
-	{153, 2},  // PACKET_RECV_OUTPUT
-	{153, 10}, // PACKET_RESERVE
-	{153, 19}, // PACKET_ROLLOVER_STATS
-	{153, 3},  // PACKET_RX_RING
-	{153, 4},  // PACKET_STATISTICS
-	{153, 15}, // PACKET_TIMESTAMP
-	{153, 17}, // PACKET_TX_HAS_OFF
-	{153, 11}, // PACKET_TX_RING
-	{153, 14}, // PACKET_TX_TIMESTAMP
-	{153, 8},  // PACKET_VERSION
-	{153, 13}, // PACKET_VNET_HDR
-	{153, 22}, // PACKET_VNET_HDR_SZ
-	{87, 628}, // PAGEMAP_SCAN
-	{283, 38}, // PARENB
-	{284, 3},  // PARMRK
-	{283, 39}, // PARODD
-	{285, 13}, // PENDIN
-	{87, 610}, // PERF_EVENT_IOC_DISABLE
-	{87, 609}, // PERF_EVENT_IOC_ENABLE
-	{87, 616}, // PERF_EVENT_IOC_ID
-	{87, 620}, // PERF_EVENT_IOC_MODIFY_ATTRIBUTES
-	{87, 618}, // PERF_EVENT_IOC_PAUSE_OUTPUT
-	{87, 613}, // PERF_EVENT_IOC_PERIOD
-	{87, 619}, // PERF_EVENT_IOC_QUERY_BPF
-	{87, 611}, // PERF_EVENT_IOC_REFRESH
-	{87, 612}, // PERF_EVENT_IOC_RESET
-	{87, 617}, // PERF_EVENT_IOC_SET_BPF
-	{87, 615}, // PERF_EVENT_IOC_SET_FILTER
-	{87, 614}, // PERF_EVENT_IOC_SET_OUTPUT
-	{158, 3},  // PERF_FLAG_FD_CLOEXEC
-	{158, 0},  // PERF_FLAG_FD_NO_GROUP
-	{158, 1},  // PERF_FLAG_FD_OUTPUT
-	{158, 2},  // PERF_FLAG_PID_CGROUP
-	{159, 3},  // PERF_FORMAT_GROUP
-	{159, 2},  // PERF_FORMAT_ID
-	{159, 4},  // PERF_FORMAT_LOST
-	{159, 0},  // PERF_FORMAT_TOTAL_TIME_ENABLED
-	{159, 1},  // PERF_FORMAT_TOTAL_TIME_RUNNING
-	{160, 3},  // PERF_SAMPLE_ADDR
-	{160, 19}, // PERF_SAMPLE_AUX
-	{157, 8},  // PERF_SAMPLE_BRANCH_ABORT_TX
-	{157, 4},  // PERF_SAMPLE_BRANCH_ANY
-	{157, 5},  // PERF_SAMPLE_BRANCH_ANY_CALL
-	{157, 6},  // PERF_SAMPLE_BRANCH_ANY_RETURN
-	{157, 14}, // PERF_SAMPLE_BRANCH_CALL
-	{157, 12}, // PERF_SAMPLE_BRANCH_CALL_STACK
-	{157, 11}, // PERF_SAMPLE_BRANCH_COND
-	{157, 20}, // PERF_SAMPLE_BRANCH_COUNTERS
-	{157, 3},  // PERF_SAMPLE_BRANCH_HV
-	{157, 18}, // PERF_SAMPLE_BRANCH_HW_INDEX
-	{157, 7},  // PERF_SAMPLE_BRANCH_IND_CALL
-	{157, 13}, // PERF_SAMPLE_BRANCH_IND_JUMP
-	{157, 9},  // PERF_SAMPLE_BRANCH_IN_TX
-	{157, 2},  // PERF_SAMPLE_BRANCH_KERNEL
-	{157, 16}, // PERF_SAMPLE_BRANCH_NO_CYCLES
-	{157, 15}, // PERF_SAMPLE_BRANCH_NO_FLAGS
-	{157, 10}, // PERF_SAMPLE_BRANCH_NO_TX
-	{157, 19}, // PERF_SAMPLE_BRANCH_PRIV_SAVE
-	{157, 0},  // PERF_SAMPLE_BRANCH_STACK
-	{157, 17}, // PERF_SAMPLE_BRANCH_TYPE_SAVE
-	{157, 1},  // PERF_SAMPLE_BRANCH_USER
-	{160, 5},  // PERF_SAMPLE_CALLCHAIN
-	{160, 20}, // PERF_SAMPLE_CGROUP
-	{160, 22}, // PERF_SAMPLE_CODE_PAGE_SIZE
-	{160, 7},  // PERF_SAMPLE_CPU
-	{160, 21}, // PERF_SAMPLE_DATA_PAGE_SIZE
-	{160, 14}, // PERF_SAMPLE_DATA_SRC
-	{160, 6},  // PERF_SAMPLE_ID
-	{160, 15}, // PERF_SAMPLE_IDENTIFIER
-	{160, 0},  // PERF_SAMPLE_IP
-	{160, 8},  // PERF_SAMPLE_PERIOD
-	{160, 18}, // PERF_SAMPLE_PHYS_ADDR
-	{160, 10}, // PERF_SAMPLE_RAW
-	{160, 4},  // PERF_SAMPLE_READ
-	{160, 17}, // PERF_SAMPLE_REGS_INTR
-	{160, 11}, // PERF_SAMPLE_REGS_USER
-	{160, 12}, // PERF_SAMPLE_STACK_USER
-	{160, 9},  // PERF_SAMPLE_STREAM_ID
-	{160, 1},  // PERF_SAMPLE_TID
-	{160, 2},  // PERF_SAMPLE_TIME
-	{160, 16}, // PERF_SAMPLE_TRANSACTION
-	{160, 13}, // PERF_SAMPLE_WEIGHT
-	{160, 23}, // PERF_SAMPLE_WEIGHT_STRUCT
-	{161, 5},  // PERF_TYPE_BREAKPOINT
-	{161, 0},  // PERF_TYPE_HARDWARE
-	{161, 3},  // PERF_TYPE_HW_CACHE
-	{161, 4},  // PERF_TYPE_RAW
-	{161, 1},  // PERF_TYPE_SOFTWARE
-	{161, 2},  // PERF_TYPE_TRACEPOINT
-	{162, 2},  // PER_BSD
-	{162, 5},  // PER_HPUX
-	{162, 0},  // PER_LINUX
-	{162, 1},  // PER_LINUX32
-	{162, 4},  // PER_OSF4
-	{162, 3},  // PER_RISCOS
-	{87, 581}, // PIDFD_GET_CGROUP_NAMESPACE
-	{87, 591}, // PIDFD_GET_INFO
-	{87, 582}, // PIDFD_GET_IPC_NAMESPACE
-	{87, 583}, // PIDFD_GET_MNT_NAMESPACE
-	{87, 584}, // PIDFD_GET_NET_NAMESPACE
-	{87, 586}, // PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE
-	{87, 585}, // PIDFD_GET_PID_NAMESPACE
-	{87, 588}, // PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE
-	{87, 587}, // PIDFD_GET_TIME_NAMESPACE
-	{87, 589}, // PIDFD_GET_USER_NAMESPACE
-	{87, 590}, // PIDFD_GET_UTS_NAMESPACE
-	{163, 2},  // PIDFD_INFO_CGROUPID
-	{163, 4},  // PIDFD_INFO_COREDUMP
-	{163, 7},  // PIDFD_INFO_COREDUMP_CODE
-	{163, 6},  // PIDFD_INFO_COREDUMP_SIGNAL
-	{163, 1},  // PIDFD_INFO_CREDS
-	{163, 3},  // PIDFD_INFO_EXIT
-	{163, 0},  // PIDFD_INFO_PID
-	{163, 5},  // PIDFD_INFO_SUPPORTED_MASK
-	{164, 0},  // PIDFD_NONBLOCK
-	{165, 2},  // PIDFD_SIGNAL_PROCESS_GROUP
-	{165, 0},  // PIDFD_SIGNAL_THREAD
-	{165, 1},  // PIDFD_SIGNAL_THREAD_GROUP
-	{164, 1},  // PIDFD_THREAD
-	{122, 6},  // PID_NS
-	{87, 661}, // PIO_CMAP
-	{87, 656}, // PIO_FONT
-	{87, 659}, // PIO_FONTRESET
-	{87, 658}, // PIO_FONTX
-	{87, 675}, // PIO_SCRNMAP
-	{87, 679}, // PIO_UNIMAP
-	{87, 680}, // PIO_UNIMAPCLR
-	{87, 677}, // PIO_UNISCRNMAP
-	{166, 0},  // PKEY_DISABLE_ACCESS
-	{166, 2},  // PKEY_DISABLE_EXECUTE
-	{166, 3},  // PKEY_DISABLE_READ
-	{166, 1},  // PKEY_DISABLE_WRITE
-	{167, 7},  // POLLERR
-	{167, 8},  // POLLHUP
-	{167, 0},  // POLLIN
-	{167, 10}, // POLLMSG
-	{167, 9},  // POLLNVAL
-	{167, 2},  // POLLOUT
-	{167, 1},  // POLLPRI
-	{167, 5},  // POLLRDBAND
-	{167, 12}, // POLLRDHUP
-	{167, 3},  // POLLRDNORM
-	{167, 11}, // POLLREMOVE
-	{167, 6},  // POLLWRBAND
-	{167, 4},  // POLLWRNORM
-	{46, 4},   // POSIX_FADV_DONTNEED
-	{46, 5},   // POSIX_FADV_NOREUSE
-	{46, 0},   // POSIX_FADV_NORMAL
-	{46, 1},   // POSIX_FADV_RANDOM
-	{46, 2},   // POSIX_FADV_SEQUENTIAL
-	{46, 3},   // POSIX_FADV_WILLNEED
-	{87, 497}, // PPPIOCATTACH
-	{87, 502}, // PPPIOCATTCHAN
-	{87, 505}, // PPPIOCBRIDGECHAN
-	{87, 500}, // PPPIOCCONNECT
-	{87, 498}, // PPPIOCDETACH
-	{87, 501}, // PPPIOCDISCONN
-	{87, 475}, // PPPIOCGASYNCMAP
-	{87, 503}, // PPPIOCGCHAN
-	{87, 491}, // PPPIOCGDEBUG
-	{87, 473}, // PPPIOCGFLAGS
-	{87, 493}, // PPPIOCGIDLE
-	{87, 494}, // PPPIOCGIDLE32
-	{87, 495}, // PPPIOCGIDLE64
-	{87, 504}, // PPPIOCGL2TPSTATS
-	{87, 480}, // PPPIOCGMRU
-	{87, 487}, // PPPIOCGNPMODE
-	{87, 478}, // PPPIOCGRASYNCMAP
-	{87, 477}, // PPPIOCGUNIT
-	{87, 483}, // PPPIOCGXASYNCMAP
-	{87, 496}, // PPPIOCNEWUNIT
-	{87, 490}, // PPPIOCSACTIVE
-	{87, 476}, // PPPIOCSASYNCMAP
-	{87, 486}, // PPPIOCSCOMPRESS
-	{87, 492}, // PPPIOCSDEBUG
-	{87, 474}, // PPPIOCSFLAGS
-	{87, 482}, // PPPIOCSMAXCID
-	{87, 499}, // PPPIOCSMRRU
-	{87, 481}, // PPPIOCSMRU
-	{87, 488}, // PPPIOCSNPMODE
-	{87, 489}, // PPPIOCSPASS
-	{87, 479}, // PPPIOCSRASYNCMAP
-	{87, 484}, // PPPIOCSXASYNCMAP
-	{87, 506}, // PPPIOCUNBRIDGECHAN
-	{87, 485}, // PPPIOCXFERUNIT
-	{206, 1},  // PRIO_PGRP
-	{206, 0},  // PRIO_PROCESS
-	{206, 2},  // PRIO_USER
-	{212, 20}, // PRJQUOTA
-	{87, 629}, // PROCMAP_QUERY
-	{207, 5},  // PROT_BTI
-	{207, 2},  // PROT_EXEC
-	{207, 7},  // PROT_GROWSDOWN
-	{207, 8},  // PROT_GROWSUP
-	{207, 6},  // PROT_MTE
-	{207, 0},  // PROT_READ
-	{207, 4},  // PROT_SAO
-	{207, 3},  // PROT_SEM
-	{207, 1},  // PROT_WRITE
-	{168, 21}, // PR_CAPBSET_DROP
-	{168, 20}, // PR_CAPBSET_READ
-	{168, 45}, // PR_CAP_AMBIENT
-	{169, 3},  // PR_CAP_AMBIENT_CLEAR_ALL
-	{169, 0},  // PR_CAP_AMBIENT_IS_SET
-	{169, 2},  // PR_CAP_AMBIENT_LOWER
-	{169, 1},  // PR_CAP_AMBIENT_RAISE
-	{170, 0},  // PR_CFI_BRANCH_LANDING_PADS
-	{171, 1},  // PR_CFI_DISABLE
-	{171, 0},  // PR_CFI_ENABLE
-	{171, 2},  // PR_CFI_LOCK
-	{177, 0},  // PR_ENDIAN_BIG
-	{177, 1},  // PR_ENDIAN_LITTLE
-	{177, 2},  // PR_ENDIAN_PPC_LITTLE
-	{179, 0},  // PR_FPEMU_NOPRINT
-	{179, 1},  // PR_FPEMU_SIGFPE
-	{180, 2},  // PR_FP_EXC_ASYNC
-	{180, 4},  // PR_FP_EXC_DIV
-	{180, 8},  // PR_FP_EXC_INV
-	{180, 1},  // PR_FP_EXC_NONRECOV
-	{180, 5},  // PR_FP_EXC_OVF
-	{180, 0},  // PR_FP_EXC_PRECISE
-	{180, 7},  // PR_FP_EXC_RES
-	{180, 3},  // PR_FP_EXC_SW_ENABLE
-	{180, 6},  // PR_FP_EXC_UND
-	{178, 0},  // PR_FP_MODE_FR
-	{178, 1},  // PR_FP_MODE_FRE
-	{168, 76}, // PR_FUTEX_HASH
-	{181, 1},  // PR_FUTEX_HASH_GET_SLOTS
-	{181, 0},  // PR_FUTEX_HASH_SET_SLOTS
-	{168, 64}, // PR_GET_AUXV
-	{168, 78}, // PR_GET_CFI
-	{168, 35}, // PR_GET_CHILD_SUBREAPER
-	{168, 2},  // PR_GET_DUMPABLE
-	{168, 16}, // PR_GET_ENDIAN
-	{168, 8},  // PR_GET_FPEMU
-	{168, 10}, // PR_GET_FPEXC
-	{168, 44}, // PR_GET_FP_MODE
-	{168, 54}, // PR_GET_IO_FLUSHER
-	{168, 6},  // PR_GET_KEEPCAPS
-	{168, 62}, // PR_GET_MDWE
-	{168, 66}, // PR_GET_MEMORY_MERGE
-	{168, 15}, // PR_GET_NAME
-	{168, 37}, // PR_GET_NO_NEW_PRIVS
-	{168, 1},  // PR_GET_PDEATHSIG
-	{168, 18}, // PR_GET_SECCOMP
-	{168, 24}, // PR_GET_SECUREBITS
-	{168, 72}, // PR_GET_SHADOW_STACK_STATUS
-	{168, 48}, // PR_GET_SPECULATION_CTRL
-	{168, 52}, // PR_GET_TAGGED_ADDR_CTRL
-	{168, 40}, // PR_GET_THP_DISABLE
-	{168, 38}, // PR_GET_TID_ADDRESS
-	{168, 27}, // PR_GET_TIMERSLACK
-	{168, 12}, // PR_GET_TIMING
-	{168, 22}, // PR_GET_TSC
-	{168, 4},  // PR_GET_UNALIGN
-	{168, 74}, // PR_LOCK_SHADOW_STACK_STATUS
-	{168, 30}, // PR_MCE_KILL
-	{182, 0},  // PR_MCE_KILL_CLEAR
-	{183, 2},  // PR_MCE_KILL_DEFAULT
-	{183, 1},  // PR_MCE_KILL_EARLY
-	{168, 31}, // PR_MCE_KILL_GET
-	{183, 0},  // PR_MCE_KILL_LATE
-	{182, 1},  // PR_MCE_KILL_SET
-	{184, 1},  // PR_MDWE_NO_INHERIT
-	{184, 0},  // PR_MDWE_REFUSE_EXEC_GAIN
-	{168, 42}, // PR_MPX_DISABLE_MANAGEMENT
-	{168, 41}, // PR_MPX_ENABLE_MANAGEMENT
-	{199, 3},  // PR_MTE_STORE_ONLY
-	{199, 2},  // PR_MTE_TCF_ASYNC
-	{199, 1},  // PR_MTE_TCF_SYNC
-	{186, 2},  // PR_PAC_APDAKEY
-	{186, 3},  // PR_PAC_APDBKEY
-	{186, 4},  // PR_PAC_APGAKEY
-	{186, 0},  // PR_PAC_APIAKEY
-	{186, 1},  // PR_PAC_APIBKEY
-	{168, 57}, // PR_PAC_GET_ENABLED_KEYS
-	{168, 50}, // PR_PAC_RESET_KEYS
-	{168, 56}, // PR_PAC_SET_ENABLED_KEYS
-	{174, 2},  // PR_PPC_DEXCR_CTRL_CLEAR
-	{174, 4},  // PR_PPC_DEXCR_CTRL_CLEAR_ONEXEC
-	{174, 0},  // PR_PPC_DEXCR_CTRL_EDITABLE
-	{174, 1},  // PR_PPC_DEXCR_CTRL_SET
-	{174, 3},  // PR_PPC_DEXCR_CTRL_SET_ONEXEC
-	{173, 1},  // PR_PPC_DEXCR_IBRTPD
-	{173, 3},  // PR_PPC_DEXCR_NPHIE
-	{173, 0},  // PR_PPC_DEXCR_SBHE
-	{173, 2},  // PR_PPC_DEXCR_SRAPD
-	{168, 70}, // PR_PPC_GET_DEXCR
-	{168, 71}, // PR_PPC_SET_DEXCR
-	{188, 1},  // PR_RISCV_CTX_SW_FENCEI_OFF
-	{188, 0},  // PR_RISCV_CTX_SW_FENCEI_ON
-	{189, 0},  // PR_RISCV_SCOPE_PER_PROCESS
-	{189, 1},  // PR_RISCV_SCOPE_PER_THREAD
-	{168, 69}, // PR_RISCV_SET_ICACHE_FLUSH_CTX
-	{168, 68}, // PR_RISCV_V_GET_CONTROL
-	{168, 67}, // PR_RISCV_V_SET_CONTROL
-	{190, 2},  // PR_RISCV_V_VSTATE_CTRL_INHERIT
-	{190, 0},  // PR_RISCV_V_VSTATE_CTRL_OFF
-	{190, 1},  // PR_RISCV_V_VSTATE_CTRL_ON
-	{168, 77}, // PR_RSEQ_SLICE_EXTENSION
-	{191, 0},  // PR_RSEQ_SLICE_EXTENSION_GET
-	{191, 1},  // PR_RSEQ_SLICE_EXTENSION_SET
-	{192, 0},  // PR_RSEQ_SLICE_EXT_ENABLE
-	{168, 58}, // PR_SCHED_CORE
-	{193, 1},  // PR_SCHED_CORE_CREATE
-	{193, 0},  // PR_SCHED_CORE_GET
-	{172, 2},  // PR_SCHED_CORE_SCOPE_PROCESS_GROUP
-	{172, 0},  // PR_SCHED_CORE_SCOPE_THREAD
-	{172, 1},  // PR_SCHED_CORE_SCOPE_THREAD_GROUP
-	{193, 3},  // PR_SCHED_CORE_SHARE_FROM
-	{193, 2},  // PR_SCHED_CORE_SHARE_TO
-	{168, 79}, // PR_SET_CFI
-	{168, 34}, // PR_SET_CHILD_SUBREAPER
-	{168, 3},  // PR_SET_DUMPABLE
-	{168, 17}, // PR_SET_ENDIAN
-	{168, 9},  // PR_SET_FPEMU
-	{168, 11}, // PR_SET_FPEXC
-	{168, 43}, // PR_SET_FP_MODE
-	{168, 53}, // PR_SET_IO_FLUSHER
-	{168, 7},  // PR_SET_KEEPCAPS
-	{168, 61}, // PR_SET_MDWE
-	{168, 65}, // PR_SET_MEMORY_MERGE
-	{168, 32}, // PR_SET_MM
-	{185, 8},  // PR_SET_MM_ARG_END
-	{185, 7},  // PR_SET_MM_ARG_START
-	{185, 11}, // PR_SET_MM_AUXV
-	{185, 6},  // PR_SET_MM_BRK
-	{185, 1},  // PR_SET_MM_END_CODE
-	{185, 3},  // PR_SET_MM_END_DATA
-	{185, 10}, // PR_SET_MM_ENV_END
-	{185, 9},  // PR_SET_MM_ENV_START
-	{185, 12}, // PR_SET_MM_EXE_FILE
-	{185, 13}, // PR_SET_MM_MAP
-	{185, 14}, // PR_SET_MM_MAP_SIZE
-	{185, 5},  // PR_SET_MM_START_BRK
-	{185, 0},  // PR_SET_MM_START_CODE
-	{185, 2},  // PR_SET_MM_START_DATA
-	{185, 4},  // PR_SET_MM_START_STACK
-	{168, 14}, // PR_SET_NAME
-	{168, 36}, // PR_SET_NO_NEW_PRIVS
-	{168, 0},  // PR_SET_PDEATHSIG
-	{168, 33}, // PR_SET_PTRACER
-	{187, 0},  // PR_SET_PTRACER_ANY
-	{168, 19}, // PR_SET_SECCOMP
-	{168, 25}, // PR_SET_SECUREBITS
-	{168, 73}, // PR_SET_SHADOW_STACK_STATUS
-	{168, 49}, // PR_SET_SPECULATION_CTRL
-	{168, 55}, // PR_SET_SYSCALL_USER_DISPATCH
-	{168, 51}, // PR_SET_TAGGED_ADDR_CTRL
-	{168, 39}, // PR_SET_THP_DISABLE
-	{168, 26}, // PR_SET_TIMERSLACK
-	{168, 13}, // PR_SET_TIMING
-	{168, 23}, // PR_SET_TSC
-	{168, 5},  // PR_SET_UNALIGN
-	{168, 63}, // PR_SET_VMA
-	{205, 0},  // PR_SET_VMA_ANON_NAME
-	{194, 0},  // PR_SHADOW_STACK_ENABLE
-	{194, 2},  // PR_SHADOW_STACK_PUSH
-	{194, 1},  // PR_SHADOW_STACK_WRITE
-	{168, 60}, // PR_SME_GET_VL
-	{168, 59}, // PR_SME_SET_VL
-	{195, 0},  // PR_SME_SET_VL_ONEXEC
-	{195, 1},  // PR_SME_VL_INHERIT
-	{197, 2},  // PR_SPEC_DISABLE
-	{197, 4},  // PR_SPEC_DISABLE_NOEXEC
-	{197, 1},  // PR_SPEC_ENABLE
-	{197, 3},  // PR_SPEC_FORCE_DISABLE
-	{196, 1},  // PR_SPEC_INDIRECT_BRANCH
-	{196, 2},  // PR_SPEC_L1D_FLUSH
-	{197, 0},  // PR_SPEC_PRCTL
-	{196, 0},  // PR_SPEC_STORE_BYPASS
-	{168, 47}, // PR_SVE_GET_VL
-	{168, 46}, // PR_SVE_SET_VL
-	{198, 0},  // PR_SVE_SET_VL_ONEXEC
-	{198, 1},  // PR_SVE_VL_INHERIT
-	{175, 1},  // PR_SYS_DISPATCH_EXCLUSIVE_ON
-	{175, 2},  // PR_SYS_DISPATCH_INCLUSIVE_ON
-	{175, 0},  // PR_SYS_DISPATCH_OFF
-	{199, 0},  // PR_TAGGED_ADDR_ENABLE
-	{168, 28}, // PR_TASK_PERF_EVENTS_DISABLE
-	{168, 29}, // PR_TASK_PERF_EVENTS_ENABLE
-	{200, 0},  // PR_THP_DISABLE_EXCEPT_ADVISED
-	{168, 75}, // PR_TIMER_CREATE_RESTORE_IDS
-	{201, 2},  // PR_TIMER_CREATE_RESTORE_IDS_GET
-	{201, 0},  // PR_TIMER_CREATE_RESTORE_IDS_OFF
-	{201, 1},  // PR_TIMER_CREATE_RESTORE_IDS_ON
-	{202, 0},  // PR_TIMING_STATISTICAL
-	{202, 1},  // PR_TIMING_TIMESTAMP
-	{203, 0},  // PR_TSC_ENABLE
-	{203, 1},  // PR_TSC_SIGSEGV
-	{204, 0},  // PR_UNALIGN_NOPRINT
-	{204, 1},  // PR_UNALIGN_SIGBUS
-	{208, 41}, // PTRACE_ARCH_PRCTL
-	{208, 10}, // PTRACE_ATTACH
-	{208, 7},  // PTRACE_CONT
-	{208, 11}, // PTRACE_DETACH
-	{208, 14}, // PTRACE_GETEVENTMSG
-	{208, 34}, // PTRACE_GETFPREGS
-	{208, 36}, // PTRACE_GETFPXREGS
-	{208, 32}, // PTRACE_GETREGS
-	{208, 17}, // PTRACE_GETREGSET
-	{208, 15}, // PTRACE_GETSIGINFO
-	{208, 23}, // PTRACE_GETSIGMASK
-	{208, 29}, // PTRACE_GET_RSEQ_CONFIGURATION
-	{208, 27}, // PTRACE_GET_SYSCALL_INFO
-	{208, 31}, // PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
-	{208, 39}, // PTRACE_GET_THREAD_AREA
-	{208, 20}, // PTRACE_INTERRUPT
-	{208, 8},  // PTRACE_KILL
-	{208, 21}, // PTRACE_LISTEN
-	{208, 38}, // PTRACE_OLDSETOPTIONS
-	{209, 8},  // PTRACE_O_EXITKILL
-	{209, 9},  // PTRACE_O_SUSPEND_SECCOMP
-	{209, 3},  // PTRACE_O_TRACECLONE
-	{209, 4},  // PTRACE_O_TRACEEXEC
-	{209, 6},  // PTRACE_O_TRACEEXIT
-	{209, 1},  // PTRACE_O_TRACEFORK
-	{209, 7},  // PTRACE_O_TRACESECCOMP
-	{209, 0},  // PTRACE_O_TRACESYSGOOD
-	{209, 2},  // PTRACE_O_TRACEVFORK
-	{209, 5},  // PTRACE_O_TRACEVFORKDONE
-	{208, 2},  // PTRACE_PEEKDATA
-	{208, 22}, // PTRACE_PEEKSIGINFO
-	{210, 0},  // PTRACE_PEEKSIGINFO_SHARED
-	{208, 1},  // PTRACE_PEEKTEXT
-	{208, 3},  // PTRACE_PEEKUSR
-	{208, 5},  // PTRACE_POKEDATA
-	{208, 4},  // PTRACE_POKETEXT
-	{208, 6},  // PTRACE_POKEUSR
-	{208, 25}, // PTRACE_SECCOMP_GET_FILTER
-	{208, 26}, // PTRACE_SECCOMP_GET_METADATA
-	{208, 19}, // PTRACE_SEIZE
-	{208, 35}, // PTRACE_SETFPREGS
-	{208, 37}, // PTRACE_SETFPXREGS
-	{208, 13}, // PTRACE_SETOPTIONS
-	{208, 33}, // PTRACE_SETREGS
-	{208, 18}, // PTRACE_SETREGSET
-	{208, 16}, // PTRACE_SETSIGINFO
-	{208, 24}, // PTRACE_SETSIGMASK
-	{208, 28}, // PTRACE_SET_SYSCALL_INFO
-	{208, 30}, // PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
-	{208, 40}, // PTRACE_SET_THREAD_AREA
-	{208, 44}, // PTRACE_SINGLEBLOCK
-	{208, 9},  // PTRACE_SINGLESTEP
-	{208, 12}, // PTRACE_SYSCALL
-	{208, 42}, // PTRACE_SYSEMU
-	{208, 43}, // PTRACE_SYSEMU_SINGLESTEP
-	{208, 0},  // PTRACE_TRACEME
-	{75, 0},   // P_ALL
-	{75, 2},   // P_PGID
-	{75, 1},   // P_PID
-	{75, 3},   // P_PIDFD
-	{213, 2},  // QFMT_OCFS2
-	{213, 4},  // QFMT_SHMEM
-	{213, 0},  // QFMT_VFS_OLD
-	{213, 1},  // QFMT_VFS_V0
-	{213, 3},  // QFMT_VFS_V1
-	{216, 0},  // QIF_ALL
-	{216, 1},  // QIF_BLIMITS
-	{216, 5},  // QIF_BTIME
-	{216, 3},  // QIF_ILIMITS
-	{216, 4},  // QIF_INODES
-	{216, 6},  // QIF_ITIME
-	{216, 2},  // QIF_SPACE
-	{212, 3},  // Q_GETFMT
-	{212, 4},  // Q_GETINFO
-	{212, 8},  // Q_GETNEXTQUOTA
-	{212, 6},  // Q_GETQUOTA
-	{212, 2},  // Q_QUOTAOFF
-	{212, 1},  // Q_QUOTAON
-	{212, 5},  // Q_SETINFO
-	{212, 7},  // Q_SETQUOTA
-	{212, 0},  // Q_SYNC
-	{212, 17}, // Q_XGETNEXTQUOTA
-	{212, 13}, // Q_XGETQSTAT
-	{212, 16}, // Q_XGETQSTATV
-	{212, 11}, // Q_XGETQUOTA
-	{212, 10}, // Q_XQUOTAOFF
-	{212, 9},  // Q_XQUOTAON
-	{212, 14}, // Q_XQUOTARM
-	{212, 15}, // Q_XQUOTASYNC
-	{212, 12}, // Q_XSETQLIM
-	{162, 11}, // READ_IMPLIES_EXEC
-	{224, 1},  // RENAME_EXCHANGE
-	{224, 0},  // RENAME_NOREPLACE
-	{224, 2},  // RENAME_WHITEOUT
-	{225, 3},  // RESOLVE_BENEATH
-	{225, 5},  // RESOLVE_CACHED
-	{225, 4},  // RESOLVE_IN_ROOT
-	{225, 1},  // RESOLVE_NO_MAGICLINKS
-	{225, 2},  // RESOLVE_NO_SYMLINKS
-	{225, 0},  // RESOLVE_NO_XDEV
-	{227, 0},  // RISCV_HWPROBE_WHICH_CPUS
-	{228, 9},  // RLIMIT_AS
-	{228, 4},  // RLIMIT_CORE
-	{228, 0},  // RLIMIT_CPU
-	{228, 2},  // RLIMIT_DATA
-	{228, 1},  // RLIMIT_FSIZE
-	{228, 10}, // RLIMIT_LOCKS
-	{228, 8},  // RLIMIT_MEMLOCK
-	{228, 12}, // RLIMIT_MSGQUEUE
-	{228, 13}, // RLIMIT_NICE
-	{228, 7},  // RLIMIT_NOFILE
-	{228, 6},  // RLIMIT_NPROC
-	{228, 5},  // RLIMIT_RSS
-	{228, 14}, // RLIMIT_RTPRIO
-	{228, 15}, // RLIMIT_RTTIME
-	{228, 11}, // RLIMIT_SIGPENDING
-	{228, 3},  // RLIMIT_STACK
-	{87, 624}, // RNDADDENTROPY
-	{87, 622}, // RNDADDTOENTCNT
-	{87, 626}, // RNDCLEARPOOL
-	{87, 621}, // RNDGETENTCNT
-	{87, 623}, // RNDGETPOOL
-	{87, 627}, // RNDRESEEDCRNG
-	{87, 625}, // RNDZAPENTCNT
-	{229, 1},  // RSEQ_FLAG_SLICE_EXT_DEFAULT_ON
-	{229, 0},  // RSEQ_FLAG_UNREGISTER
-	{87, 700}, // RTC_AIE_OFF
-	{87, 699}, // RTC_AIE_ON
-	{87, 708}, // RTC_ALM_READ
-	{87, 707}, // RTC_ALM_SET
-	{87, 713}, // RTC_EPOCH_READ
-	{87, 714}, // RTC_EPOCH_SET
-	{87, 711}, // RTC_IRQP_READ
-	{87, 712}, // RTC_IRQP_SET
-	{87, 719}, // RTC_PARAM_GET
-	{87, 720}, // RTC_PARAM_SET
-	{87, 704}, // RTC_PIE_OFF
-	{87, 703}, // RTC_PIE_ON
-	{87, 717}, // RTC_PLL_GET
-	{87, 718}, // RTC_PLL_SET
-	{87, 709}, // RTC_RD_TIME
-	{87, 710}, // RTC_SET_TIME
-	{87, 702}, // RTC_UIE_OFF
-	{87, 701}, // RTC_UIE_ON
-	{87, 722}, // RTC_VL_CLR
-	{87, 721}, // RTC_VL_READ
-	{87, 706}, // RTC_WIE_OFF
-	{87, 705}, // RTC_WIE_ON
-	{87, 716}, // RTC_WKALM_RD
-	{87, 715}, // RTC_WKALM_SET
-	{230, 2},  // RUSAGE_BOTH
-	{230, 1},  // RUSAGE_CHILDREN
-	{230, 0},  // RUSAGE_SELF
-	{230, 3},  // RUSAGE_THREAD
-	{231, 4},  // RWF_APPEND
-	{231, 6},  // RWF_ATOMIC
-	{231, 7},  // RWF_DONTCACHE
-	{231, 1},  // RWF_DSYNC
-	{231, 0},  // RWF_HIPRI
-	{231, 5},  // RWF_NOAPPEND
-	{231, 8},  // RWF_NOSIGNAL
-	{231, 3},  // RWF_NOWAIT
-	{231, 2},  // RWF_SYNC
-	{56, 5},   // RWH_WRITE_LIFE_EXTREME
-	{56, 4},   // RWH_WRITE_LIFE_LONG
-	{56, 3},   // RWH_WRITE_LIFE_MEDIUM
-	{56, 1},   // RWH_WRITE_LIFE_NONE
-	{56, 0},   // RWH_WRITE_LIFE_NOT_SET
-	{56, 2},   // RWH_WRITE_LIFE_SHORT
+	{152, 1},  // O_WRONLY
+	{155, 0},  // PACKET_ADD_MEMBERSHIP
+	{155, 6},  // PACKET_AUXDATA
+	{169, 1},  // PACKET_BROADCAST
+	{155, 5},  // PACKET_COPY_THRESH
+	{155, 1},  // PACKET_DROP_MEMBERSHIP
+	{155, 16}, // PACKET_FANOUT
+	{155, 20}, // PACKET_FANOUT_DATA
+	{155, 9},  // PACKET_HDRLEN
+	{169, 0},  // PACKET_HOST
+	{155, 21}, // PACKET_IGNORE_OUTGOING
+	{169, 7},  // PACKET_KERNEL
+	{169, 5},  // PACKET_LOOPBACK
+	{155, 12}, // PACKET_LOSS
+	{156, 2},  // PACKET_MR_ALLMULTI
+	{156, 0},  // PACKET_MR_MULTICAST
+	{156, 1},  // PACKET_MR_PROMISC
+	{156, 3},  // PACKET_MR_UNICAST
+	{169, 2},  // PACKET_MULTICAST
+	{155, 7},  // PACKET_ORIGDEV
+	{169, 3},  // PACKET_OTHERHOST
+	{169, 4},  // PACKET_OUTGOING
+	{155, 18}, // PACKET_QDISC_BYPASS
+	{155, 2},  // PACKET_RECV_OUTPUT
+	{155, 10}, // PACKET_RESERVE
+	{155, 19}, // PACKET_ROLLOVER_STATS
+	{155, 3},  // PACKET_RX_RING
+	{155, 4},  // PACKET_STATISTICS
+	{155, 15}, // PACKET_TIMESTAMP
+	{155, 17}, // PACKET_TX_HAS_OFF
+	{155, 11}, // PACKET_TX_RING
+	{155, 14}, // PACKET_TX_TIMESTAMP
+	{169, 6},  // PACKET_USER
+	{155, 8},  // PACKET_VERSION
+	{155, 13}, // PACKET_VNET_HDR
+	{155, 22}, // PACKET_VNET_HDR_SZ
+	{89, 628}, // PAGEMAP_SCAN
+	{287, 38}, // PARENB
+	{288, 3},  // PARMRK
+	{287, 39}, // PARODD
+	{289, 13}, // PENDIN
+	{89, 610}, // PERF_EVENT_IOC_DISABLE
+	{89, 609}, // PERF_EVENT_IOC_ENABLE
+	{89, 616}, // PERF_EVENT_IOC_ID
+	{89, 620}, // PERF_EVENT_IOC_MODIFY_ATTRIBUTES
+	{89, 618}, // PERF_EVENT_IOC_PAUSE_OUTPUT
+	{89, 613}, // PERF_EVENT_IOC_PERIOD
+	{89, 619}, // PERF_EVENT_IOC_QUERY_BPF
+	{89, 611}, // PERF_EVENT_IOC_REFRESH
+	{89, 612}, // PERF_EVENT_IOC_RESET
+	{89, 617}, // PERF_EVENT_IOC_SET_BPF
+	{89, 615}, // PERF_EVENT_IOC_SET_FILTER
+	{89, 614}, // PERF_EVENT_IOC_SET_OUTPUT
+	{160, 3},  // PERF_FLAG_FD_CLOEXEC
+	{160, 0},  // PERF_FLAG_FD_NO_GROUP
+	{160, 1},  // PERF_FLAG_FD_OUTPUT
+	{160, 2},  // PERF_FLAG_PID_CGROUP
+	{161, 3},  // PERF_FORMAT_GROUP
+	{161, 2},  // PERF_FORMAT_ID
+	{161, 4},  // PERF_FORMAT_LOST
+	{161, 0},  // PERF_FORMAT_TOTAL_TIME_ENABLED
+	{161, 1},  // PERF_FORMAT_TOTAL_TIME_RUNNING
+	{162, 3},  // PERF_SAMPLE_ADDR
+	{162, 19}, // PERF_SAMPLE_AUX
+	{159, 8},  // PERF_SAMPLE_BRANCH_ABORT_TX
+	{159, 4},  // PERF_SAMPLE_BRANCH_ANY
+	{159, 5},  // PERF_SAMPLE_BRANCH_ANY_CALL
+	{159, 6},  // PERF_SAMPLE_BRANCH_ANY_RETURN
+	{159, 14}, // PERF_SAMPLE_BRANCH_CALL
+	{159, 12}, // PERF_SAMPLE_BRANCH_CALL_STACK
+	{159, 11}, // PERF_SAMPLE_BRANCH_COND
+	{159, 20}, // PERF_SAMPLE_BRANCH_COUNTERS
+	{159, 3},  // PERF_SAMPLE_BRANCH_HV
+	{159, 18}, // PERF_SAMPLE_BRANCH_HW_INDEX
+	{159, 7},  // PERF_SAMPLE_BRANCH_IND_CALL
+	{159, 13}, // PERF_SAMPLE_BRANCH_IND_JUMP
+	{159, 9},  // PERF_SAMPLE_BRANCH_IN_TX
+	{159, 2},  // PERF_SAMPLE_BRANCH_KERNEL
+	{159, 16}, // PERF_SAMPLE_BRANCH_NO_CYCLES
+	{159, 15}, // PERF_SAMPLE_BRANCH_NO_FLAGS
+	{159, 10}, // PERF_SAMPLE_BRANCH_NO_TX
+	{159, 19}, // PERF_SAMPLE_BRANCH_PRIV_SAVE
+	{159, 0},  // PERF_SAMPLE_BRANCH_STACK
+	{159, 17}, // PERF_SAMPLE_BRANCH_TYPE_SAVE
+	{159, 1},  // PERF_SAMPLE_BRANCH_USER
+	{162, 5},  // PERF_SAMPLE_CALLCHAIN
+	{162, 20}, // PERF_SAMPLE_CGROUP
+	{162, 22}, // PERF_SAMPLE_CODE_PAGE_SIZE
+	{162, 7},  // PERF_SAMPLE_CPU
+	{162, 21}, // PERF_SAMPLE_DATA_PAGE_SIZE
+	{162, 14}, // PERF_SAMPLE_DATA_SRC
+	{162, 6},  // PERF_SAMPLE_ID
+	{162, 15}, // PERF_SAMPLE_IDENTIFIER
+	{162, 0},  // PERF_SAMPLE_IP
+	{162, 8},  // PERF_SAMPLE_PERIOD
+	{162, 18}, // PERF_SAMPLE_PHYS_ADDR
+	{162, 10}, // PERF_SAMPLE_RAW
+	{162, 4},  // PERF_SAMPLE_READ
+	{162, 17}, // PERF_SAMPLE_REGS_INTR
+	{162, 11}, // PERF_SAMPLE_REGS_USER
+	{162, 12}, // PERF_SAMPLE_STACK_USER
+	{162, 9},  // PERF_SAMPLE_STREAM_ID
+	{162, 1},  // PERF_SAMPLE_TID
+	{162, 2},  // PERF_SAMPLE_TIME
+	{162, 16}, // PERF_SAMPLE_TRANSACTION
+	{162, 13}, // PERF_SAMPLE_WEIGHT
+	{162, 23}, // PERF_SAMPLE_WEIGHT_STRUCT
+	{163, 5},  // PERF_TYPE_BREAKPOINT
+	{163, 0},  // PERF_TYPE_HARDWARE
+	{163, 3},  // PERF_TYPE_HW_CACHE
+	{163, 4},  // PERF_TYPE_RAW
+	{163, 1},  // PERF_TYPE_SOFTWARE
+	{163, 2},  // PERF_TYPE_TRACEPOINT
+	{164, 2},  // PER_BSD
+	{164, 5},  // PER_HPUX
+	{164, 0},  // PER_LINUX
+	{164, 1},  // PER_LINUX32
+	{164, 4},  // PER_OSF4
+	{164, 3},  // PER_RISCOS
+	{89, 581}, // PIDFD_GET_CGROUP_NAMESPACE
+	{89, 591}, // PIDFD_GET_INFO
+	{89, 582}, // PIDFD_GET_IPC_NAMESPACE
+	{89, 583}, // PIDFD_GET_MNT_NAMESPACE
+	{89, 584}, // PIDFD_GET_NET_NAMESPACE
+	{89, 586}, // PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE
+	{89, 585}, // PIDFD_GET_PID_NAMESPACE
+	{89, 588}, // PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE
+	{89, 587}, // PIDFD_GET_TIME_NAMESPACE
+	{89, 589}, // PIDFD_GET_USER_NAMESPACE
+	{89, 590}, // PIDFD_GET_UTS_NAMESPACE
+	{165, 2},  // PIDFD_INFO_CGROUPID
+	{165, 4},  // PIDFD_INFO_COREDUMP
+	{165, 7},  // PIDFD_INFO_COREDUMP_CODE
+	{165, 6},  // PIDFD_INFO_COREDUMP_SIGNAL
+	{165, 1},  // PIDFD_INFO_CREDS
+	{165, 3},  // PIDFD_INFO_EXIT
+	{165, 0},  // PIDFD_INFO_PID
+	{165, 5},  // PIDFD_INFO_SUPPORTED_MASK
+	{166, 0},  // PIDFD_NONBLOCK
+	{167, 2},  // PIDFD_SIGNAL_PROCESS_GROUP
+	{167, 0},  // PIDFD_SIGNAL_THREAD
+	{167, 1},  // PIDFD_SIGNAL_THREAD_GROUP
+	{166, 1},  // PIDFD_THREAD
+	{124, 6},  // PID_NS
+	{89, 661}, // PIO_CMAP
+	{89, 656}, // PIO_FONT
+	{89, 659}, // PIO_FONTRESET
+	{89, 658}, // PIO_FONTX
+	{89, 675}, // PIO_SCRNMAP
+	{89, 679}, // PIO_UNIMAP
+	{89, 680}, // PIO_UNIMAPCLR
+	{89, 677}, // PIO_UNISCRNMAP
+	{168, 0},  // PKEY_DISABLE_ACCESS
+	{168, 2},  // PKEY_DISABLE_EXECUTE
+	{168, 3},  // PKEY_DISABLE_READ
+	{168, 1},  // PKEY_DISABLE_WRITE
+	{170, 7},  // POLLERR
+	{170, 8},  // POLLHUP
+	{170, 0},  // POLLIN
+	{170, 10}, // POLLMSG
+	{170, 9},  // POLLNVAL
+	{170, 2},  // POLLOUT
+	{170, 1},  // POLLPRI
+	{170, 5},  // POLLRDBAND
+	{170, 12}, // POLLRDHUP
+	{170, 3},  // POLLRDNORM
+	{170, 11}, // POLLREMOVE
+	{170, 6},  // POLLWRBAND
+	{170, 4},  // POLLWRNORM
+	{48, 4},   // POSIX_FADV_DONTNEED
+	{48, 5},   // POSIX_FADV_NOREUSE
+	{48, 0},   // POSIX_FADV_NORMAL
+	{48, 1},   // POSIX_FADV_RANDOM
+	{48, 2},   // POSIX_FADV_SEQUENTIAL
+	{48, 3},   // POSIX_FADV_WILLNEED
+	{89, 497}, // PPPIOCATTACH
+	{89, 502}, // PPPIOCATTCHAN
+	{89, 505}, // PPPIOCBRIDGECHAN
+	{89, 500}, // PPPIOCCONNECT
+	{89, 498}, // PPPIOCDETACH
+	{89, 501}, // PPPIOCDISCONN
+	{89, 475}, // PPPIOCGASYNCMAP
+	{89, 503}, // PPPIOCGCHAN
+	{89, 491}, // PPPIOCGDEBUG
+	{89, 473}, // PPPIOCGFLAGS
+	{89, 493}, // PPPIOCGIDLE
+	{89, 494}, // PPPIOCGIDLE32
+	{89, 495}, // PPPIOCGIDLE64
+	{89, 504}, // PPPIOCGL2TPSTATS
+	{89, 480}, // PPPIOCGMRU
+	{89, 487}, // PPPIOCGNPMODE
+	{89, 478}, // PPPIOCGRASYNCMAP
+	{89, 477}, // PPPIOCGUNIT
+	{89, 483}, // PPPIOCGXASYNCMAP
+	{89, 496}, // PPPIOCNEWUNIT
+	{89, 490}, // PPPIOCSACTIVE
+	{89, 476}, // PPPIOCSASYNCMAP
+	{89, 486}, // PPPIOCSCOMPRESS
+	{89, 492}, // PPPIOCSDEBUG
+	{89, 474}, // PPPIOCSFLAGS
+	{89, 482}, // PPPIOCSMAXCID
+	{89, 499}, // PPPIOCSMRRU
+	{89, 481}, // PPPIOCSMRU
+	{89, 488}, // PPPIOCSNPMODE
+	{89, 489}, // PPPIOCSPASS
+	{89, 479}, // PPPIOCSRASYNCMAP
+	{89, 484}, // PPPIOCSXASYNCMAP
+	{89, 506}, // PPPIOCUNBRIDGECHAN
+	{89, 485}, // PPPIOCXFERUNIT
+	{209, 1},  // PRIO_PGRP
+	{209, 0},  // PRIO_PROCESS
+	{209, 2},  // PRIO_USER
+	{215, 20}, // PRJQUOTA
+	{89, 629}, // PROCMAP_QUERY
+	{210, 5},  // PROT_BTI
+	{210, 2},  // PROT_EXEC
+	{210, 7},  // PROT_GROWSDOWN
+	{210, 8},  // PROT_GROWSUP
+	{210, 6},  // PROT_MTE
+	{210, 0},  // PROT_READ
+	{210, 4},  // PROT_SAO
+	{210, 3},  // PROT_SEM
+	{210, 1},  // PROT_WRITE
+	{171, 21}, // PR_CAPBSET_DROP
+	{171, 20}, // PR_CAPBSET_READ
+	{171, 45}, // PR_CAP_AMBIENT
+	{172, 3},  // PR_CAP_AMBIENT_CLEAR_ALL
+	{172, 0},  // PR_CAP_AMBIENT_IS_SET
+	{172, 2},  // PR_CAP_AMBIENT_LOWER
+	{172, 1},  // PR_CAP_AMBIENT_RAISE
+	{173, 0},  // PR_CFI_BRANCH_LANDING_PADS
+	{174, 1},  // PR_CFI_DISABLE
+	{174, 0},  // PR_CFI_ENABLE
+	{174, 2},  // PR_CFI_LOCK
+	{180, 0},  // PR_ENDIAN_BIG
+	{180, 1},  // PR_ENDIAN_LITTLE
+	{180, 2},  // PR_ENDIAN_PPC_LITTLE
+	{182, 0},  // PR_FPEMU_NOPRINT
+	{182, 1},  // PR_FPEMU_SIGFPE
+	{183, 2},  // PR_FP_EXC_ASYNC
+	{183, 4},  // PR_FP_EXC_DIV
+	{183, 8},  // PR_FP_EXC_INV
+	{183, 1},  // PR_FP_EXC_NONRECOV
+	{183, 5},  // PR_FP_EXC_OVF
+	{183, 0},  // PR_FP_EXC_PRECISE
+	{183, 7},  // PR_FP_EXC_RES
+	{183, 3},  // PR_FP_EXC_SW_ENABLE
+	{183, 6},  // PR_FP_EXC_UND
+	{181, 0},  // PR_FP_MODE_FR
+	{181, 1},  // PR_FP_MODE_FRE
+	{171, 76}, // PR_FUTEX_HASH
+	{184, 1},  // PR_FUTEX_HASH_GET_SLOTS
+	{184, 0},  // PR_FUTEX_HASH_SET_SLOTS
+	{171, 64}, // PR_GET_AUXV
+	{171, 78}, // PR_GET_CFI
+	{171, 35}, // PR_GET_CHILD_SUBREAPER
+	{171, 2},  // PR_GET_DUMPABLE
+	{171, 16}, // PR_GET_ENDIAN
+	{171, 8},  // PR_GET_FPEMU
+	{171, 10}, // PR_GET_FPEXC
+	{171, 44}, // PR_GET_FP_MODE
+	{171, 54}, // PR_GET_IO_FLUSHER
+	{171, 6},  // PR_GET_KEEPCAPS
+	{171, 62}, // PR_GET_MDWE
+	{171, 66}, // PR_GET_MEMORY_MERGE
+	{171, 15}, // PR_GET_NAME
+	{171, 37}, // PR_GET_NO_NEW_PRIVS
+	{171, 1},  // PR_GET_PDEATHSIG
+	{171, 18}, // PR_GET_SECCOMP
+	{171, 24}, // PR_GET_SECUREBITS
+	{171, 72}, // PR_GET_SHADOW_STACK_STATUS
+	{171, 48}, // PR_GET_SPECULATION_CTRL
+	{171, 52}, // PR_GET_TAGGED_ADDR_CTRL
+	{171, 40}, // PR_GET_THP_DISABLE
+	{171, 38}, // PR_GET_TID_ADDRESS
+	{171, 27}, // PR_GET_TIMERSLACK
+	{171, 12}, // PR_GET_TIMING
+	{171, 22}, // PR_GET_TSC
+	{171, 4},  // PR_GET_UNALIGN
+	{171, 74}, // PR_LOCK_SHADOW_STACK_STATUS
+	{171, 30}, // PR_MCE_KILL
+	{185, 0},  // PR_MCE_KILL_CLEAR
+	{186, 2},  // PR_MCE_KILL_DEFAULT
+	{186, 1},  // PR_MCE_KILL_EARLY
+	{171, 31}, // PR_MCE_KILL_GET
+	{186, 0},  // PR_MCE_KILL_LATE
+	{185, 1},  // PR_MCE_KILL_SET
+	{187, 1},  // PR_MDWE_NO_INHERIT
+	{187, 0},  // PR_MDWE_REFUSE_EXEC_GAIN
+	{171, 42}, // PR_MPX_DISABLE_MANAGEMENT
+	{171, 41}, // PR_MPX_ENABLE_MANAGEMENT
+	{202, 3},  // PR_MTE_STORE_ONLY
+	{202, 2},  // PR_MTE_TCF_ASYNC
+	{202, 1},  // PR_MTE_TCF_SYNC
+	{189, 2},  // PR_PAC_APDAKEY
+	{189, 3},  // PR_PAC_APDBKEY
+	{189, 4},  // PR_PAC_APGAKEY
+	{189, 0},  // PR_PAC_APIAKEY
+	{189, 1},  // PR_PAC_APIBKEY
+	{171, 57}, // PR_PAC_GET_ENABLED_KEYS
+	{171, 50}, // PR_PAC_RESET_KEYS
+	{171, 56}, // PR_PAC_SET_ENABLED_KEYS
+	{177, 2},  // PR_PPC_DEXCR_CTRL_CLEAR
+	{177, 4},  // PR_PPC_DEXCR_CTRL_CLEAR_ONEXEC
+	{177, 0},  // PR_PPC_DEXCR_CTRL_EDITABLE
+	{177, 1},  // PR_PPC_DEXCR_CTRL_SET
+	{177, 3},  // PR_PPC_DEXCR_CTRL_SET_ONEXEC
+	{176, 1},  // PR_PPC_DEXCR_IBRTPD
+	{176, 3},  // PR_PPC_DEXCR_NPHIE
+	{176, 0},  // PR_PPC_DEXCR_SBHE
+	{176, 2},  // PR_PPC_DEXCR_SRAPD
+	{171, 70}, // PR_PPC_GET_DEXCR
+	{171, 71}, // PR_PPC_SET_DEXCR
+	{191, 1},  // PR_RISCV_CTX_SW_FENCEI_OFF
+	{191, 0},  // PR_RISCV_CTX_SW_FENCEI_ON
+	{192, 0},  // PR_RISCV_SCOPE_PER_PROCESS
+	{192, 1},  // PR_RISCV_SCOPE_PER_THREAD
+	{171, 69}, // PR_RISCV_SET_ICACHE_FLUSH_CTX
+	{171, 68}, // PR_RISCV_V_GET_CONTROL
+	{171, 67}, // PR_RISCV_V_SET_CONTROL
+	{193, 2},  // PR_RISCV_V_VSTATE_CTRL_INHERIT
+	{193, 0},  // PR_RISCV_V_VSTATE_CTRL_OFF
+	{193, 1},  // PR_RISCV_V_VSTATE_CTRL_ON
+	{171, 77}, // PR_RSEQ_SLICE_EXTENSION
+	{194, 0},  // PR_RSEQ_SLICE_EXTENSION_GET
+	{194, 1},  // PR_RSEQ_SLICE_EXTENSION_SET
+	{195, 0},  // PR_RSEQ_SLICE_EXT_ENABLE
+	{171, 58}, // PR_SCHED_CORE
+	{196, 1},  // PR_SCHED_CORE_CREATE
+	{196, 0},  // PR_SCHED_CORE_GET
+	{175, 2},  // PR_SCHED_CORE_SCOPE_PROCESS_GROUP
+	{175, 0},  // PR_SCHED_CORE_SCOPE_THREAD
+	{175, 1},  // PR_SCHED_CORE_SCOPE_THREAD_GROUP
+	{196, 3},  // PR_SCHED_CORE_SHARE_FROM
+	{196, 2},  // PR_SCHED_CORE_SHARE_TO
+	{171, 79}, // PR_SET_CFI
+	{171, 34}, // PR_SET_CHILD_SUBREAPER
+	{171, 3},  // PR_SET_DUMPABLE
+	{171, 17}, // PR_SET_ENDIAN
+	{171, 9},  // PR_SET_FPEMU
+	{171, 11}, // PR_SET_FPEXC
+	{171, 43}, // PR_SET_FP_MODE
+	{171, 53}, // PR_SET_IO_FLUSHER
+	{171, 7},  // PR_SET_KEEPCAPS
+	{171, 61}, // PR_SET_MDWE
+	{171, 65}, // PR_SET_MEMORY_MERGE
+	{171, 32}, // PR_SET_MM
+	{188, 8},  // PR_SET_MM_ARG_END
+	{188, 7},  // PR_SET_MM_ARG_START
+	{188, 11}, // PR_SET_MM_AUXV
+	{188, 6},  // PR_SET_MM_BRK
+	{188, 1},  // PR_SET_MM_END_CODE
+	{188, 3},  // PR_SET_MM_END_DATA
+	{188, 10}, // PR_SET_MM_ENV_END
+	{188, 9},  // PR_SET_MM_ENV_START
+	{188, 12}, // PR_SET_MM_EXE_FILE
+	{188, 13}, // PR_SET_MM_MAP
+	{188, 14}, // PR_SET_MM_MAP_SIZE
+	{188, 5},  // PR_SET_MM_START_BRK
+	{188, 0},  // PR_SET_MM_START_CODE
+	{188, 2},  // PR_SET_MM_START_DATA
+	{188, 4},  // PR_SET_MM_START_STACK
+	{171, 14}, // PR_SET_NAME
+	{171, 36}, // PR_SET_NO_NEW_PRIVS
+	{171, 0},  // PR_SET_PDEATHSIG
+	{171, 33}, // PR_SET_PTRACER
+	{190, 0},  // PR_SET_PTRACER_ANY
+	{171, 19}, // PR_SET_SECCOMP
+	{171, 25}, // PR_SET_SECUREBITS
+	{171, 73}, // PR_SET_SHADOW_STACK_STATUS
+	{171, 49}, // PR_SET_SPECULATION_CTRL
+	{171, 55}, // PR_SET_SYSCALL_USER_DISPATCH
+	{171, 51}, // PR_SET_TAGGED_ADDR_CTRL
+	{171, 39}, // PR_SET_THP_DISABLE
+	{171, 26}, // PR_SET_TIMERSLACK
+	{171, 13}, // PR_SET_TIMING
+	{171, 23}, // PR_SET_TSC
+	{171, 5},  // PR_SET_UNALIGN
+	{171, 63}, // PR_SET_VMA
+	{208, 0},  // PR_SET_VMA_ANON_NAME
+	{197, 0},  // PR_SHADOW_STACK_ENABLE
+	{197, 2},  // PR_SHADOW_STACK_PUSH
+	{197, 1},  // PR_SHADOW_STACK_WRITE
+	{171, 60}, // PR_SME_GET_VL
+	{171, 59}, // PR_SME_SET_VL
+	{198, 0},  // PR_SME_SET_VL_ONEXEC
+	{198, 1},  // PR_SME_VL_INHERIT
+	{200, 2},  // PR_SPEC_DISABLE
+	{200, 4},  // PR_SPEC_DISABLE_NOEXEC
+	{200, 1},  // PR_SPEC_ENABLE
+	{200, 3},  // PR_SPEC_FORCE_DISABLE
+	{199, 1},  // PR_SPEC_INDIRECT_BRANCH
+	{199, 2},  // PR_SPEC_L1D_FLUSH
+	{200, 0},  // PR_SPEC_PRCTL
+	{199, 0},  // PR_SPEC_STORE_BYPASS
+	{171, 47}, // PR_SVE_GET_VL
+	{171, 46}, // PR_SVE_SET_VL
+	{201, 0},  // PR_SVE_SET_VL_ONEXEC
+	{201, 1},  // PR_SVE_VL_INHERIT
+	{178, 1},  // PR_SYS_DISPATCH_EXCLUSIVE_ON
+	{178, 2},  // PR_SYS_DISPATCH_INCLUSIVE_ON
+	{178, 0},  // PR_SYS_DISPATCH_OFF
+	{202, 0},  // PR_TAGGED_ADDR_ENABLE
+	{171, 28}, // PR_TASK_PERF_EVENTS_DISABLE
+	{171, 29}, // PR_TASK_PERF_EVENTS_ENABLE
+	{203, 0},  // PR_THP_DISABLE_EXCEPT_ADVISED
+	{171, 75}, // PR_TIMER_CREATE_RESTORE_IDS
+	{204, 2},  // PR_TIMER_CREATE_RESTORE_IDS_GET
+	{204, 0},  // PR_TIMER_CREATE_RESTORE_IDS_OFF
+	{204, 1},  // PR_TIMER_CREATE_RESTORE_IDS_ON
+	{205, 0},  // PR_TIMING_STATISTICAL
+	{205, 1},  // PR_TIMING_TIMESTAMP
+	{206, 0},  // PR_TSC_ENABLE
+	{206, 1},  // PR_TSC_SIGSEGV
+	{207, 0},  // PR_UNALIGN_NOPRINT
+	{207, 1},  // PR_UNALIGN_SIGBUS
+	{211, 41}, // PTRACE_ARCH_PRCTL
+	{211, 10}, // PTRACE_ATTACH
+	{211, 7},  // PTRACE_CONT
+	{211, 11}, // PTRACE_DETACH
+	{211, 14}, // PTRACE_GETEVENTMSG
+	{211, 34}, // PTRACE_GETFPREGS
+	{211, 36}, // PTRACE_GETFPXREGS
+	{211, 32}, // PTRACE_GETREGS
+	{211, 17}, // PTRACE_GETREGSET
+	{211, 15}, // PTRACE_GETSIGINFO
+	{211, 23}, // PTRACE_GETSIGMASK
+	{211, 29}, // PTRACE_GET_RSEQ_CONFIGURATION
+	{211, 27}, // PTRACE_GET_SYSCALL_INFO
+	{211, 31}, // PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+	{211, 39}, // PTRACE_GET_THREAD_AREA
+	{211, 20}, // PTRACE_INTERRUPT
+	{211, 8},  // PTRACE_KILL
+	{211, 21}, // PTRACE_LISTEN
+	{211, 38}, // PTRACE_OLDSETOPTIONS
+	{212, 8},  // PTRACE_O_EXITKILL
+	{212, 9},  // PTRACE_O_SUSPEND_SECCOMP
+	{212, 3},  // PTRACE_O_TRACECLONE
+	{212, 4},  // PTRACE_O_TRACEEXEC
+	{212, 6},  // PTRACE_O_TRACEEXIT
+	{212, 1},  // PTRACE_O_TRACEFORK
+	{212, 7},  // PTRACE_O_TRACESECCOMP
+	{212, 0},  // PTRACE_O_TRACESYSGOOD
+	{212, 2},  // PTRACE_O_TRACEVFORK
+	{212, 5},  // PTRACE_O_TRACEVFORKDONE
+	{211, 2},  // PTRACE_PEEKDATA
+	{211, 22}, // PTRACE_PEEKSIGINFO
+	{213, 0},  // PTRACE_PEEKSIGINFO_SHARED
+	{211, 1},  // PTRACE_PEEKTEXT
+	{211, 3},  // PTRACE_PEEKUSR
+	{211, 5},  // PTRACE_POKEDATA
+	{211, 4},  // PTRACE_POKETEXT
+	{211, 6},  // PTRACE_POKEUSR
+	{211, 25}, // PTRACE_SECCOMP_GET_FILTER
+	{211, 26}, // PTRACE_SECCOMP_GET_METADATA
+	{211, 19}, // PTRACE_SEIZE
+	{211, 35}, // PTRACE_SETFPREGS
+	{211, 37}, // PTRACE_SETFPXREGS
+	{211, 13}, // PTRACE_SETOPTIONS
+	{211, 33}, // PTRACE_SETREGS
+	{211, 18}, // PTRACE_SETREGSET
+	{211, 16}, // PTRACE_SETSIGINFO
+	{211, 24}, // PTRACE_SETSIGMASK
+	{211, 28}, // PTRACE_SET_SYSCALL_INFO
+	{211, 30}, // PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
+	{211, 40}, // PTRACE_SET_THREAD_AREA
+	{211, 44}, // PTRACE_SINGLEBLOCK
+	{211, 9},  // PTRACE_SINGLESTEP
+	{211, 12}, // PTRACE_SYSCALL
+	{211, 42}, // PTRACE_SYSEMU
+	{211, 43}, // PTRACE_SYSEMU_SINGLESTEP
+	{211, 0},  // PTRACE_TRACEME
+	{77, 0},   // P_ALL
+	{77, 2},   // P_PGID
+	{77, 1},   // P_PID
+	{77, 3},   // P_PIDFD
+	{216, 2},  // QFMT_OCFS2
+	{216, 4},  // QFMT_SHMEM
+	{216, 0},  // QFMT_VFS_OLD
+	{216, 1},  // QFMT_VFS_V0
+	{216, 3},  // QFMT_VFS_V1
+	{219, 0},  // QIF_ALL
+	{219, 1},  // QIF_BLIMITS
+	{219, 5},  // QIF_BTIME
+	{219, 3},  // QIF_ILIMITS
+	{219, 4},  // QIF_INODES
+	{219, 6},  // QIF_ITIME
+	{219, 2},  // QIF_SPACE
+	{215, 3},  // Q_GETFMT
+	{215, 4},  // Q_GETINFO
+	{215, 8},  // Q_GETNEXTQUOTA
+	{215, 6},  // Q_GETQUOTA
+	{215, 2},  // Q_QUOTAOFF
+	{215, 1},  // Q_QUOTAON
+	{215, 5},  // Q_SETINFO
+	{215, 7},  // Q_SETQUOTA
+	{215, 0},  // Q_SYNC
+	{215, 17}, // Q_XGETNEXTQUOTA
+	{215, 13}, // Q_XGETQSTAT
+	{215, 16}, // Q_XGETQSTATV
+	{215, 11}, // Q_XGETQUOTA
+	{215, 10}, // Q_XQUOTAOFF
+	{215, 9},  // Q_XQUOTAON
+	{215, 14}, // Q_XQUOTARM
+	{215, 15}, // Q_XQUOTASYNC
+	{215, 12}, // Q_XSETQLIM
+	{164, 11}, // READ_IMPLIES_EXEC
+	{227, 1},  // RENAME_EXCHANGE
+	{227, 0},  // RENAME_NOREPLACE
+	{227, 2},  // RENAME_WHITEOUT
+	{228, 3},  // RESOLVE_BENEATH
+	{228, 5},  // RESOLVE_CACHED
+	{228, 4},  // RESOLVE_IN_ROOT
+	{228, 1},  // RESOLVE_NO_MAGICLINKS
+	{228, 2},  // RESOLVE_NO_SYMLINKS
+	{228, 0},  // RESOLVE_NO_XDEV
+	{230, 0},  // RISCV_HWPROBE_WHICH_CPUS
+	{231, 9},  // RLIMIT_AS
+	{231, 4},  // RLIMIT_CORE
+	{231, 0},  // RLIMIT_CPU
+	{231, 2},  // RLIMIT_DATA
+	{231, 1},  // RLIMIT_FSIZE
+	{231, 10}, // RLIMIT_LOCKS
+	{231, 8},  // RLIMIT_MEMLOCK
+	{231, 12}, // RLIMIT_MSGQUEUE
+	{231, 13}, // RLIMIT_NICE
+	{231, 7},  // RLIMIT_NOFILE
+	{231, 6},  // RLIMIT_NPROC
+	{231, 5},  // RLIMIT_RSS
+	{231, 14}, // RLIMIT_RTPRIO
+	{231, 15}, // RLIMIT_RTTIME
+	{231, 11}, // RLIMIT_SIGPENDING
+	{231, 3},  // RLIMIT_STACK
+	{89, 624}, // RNDADDENTROPY
+	{89, 622}, // RNDADDTOENTCNT
+	{89, 626}, // RNDCLEARPOOL
+	{89, 621}, // RNDGETENTCNT
+	{89, 623}, // RNDGETPOOL
+	{89, 627}, // RNDRESEEDCRNG
+	{89, 625}, // RNDZAPENTCNT
+	{232, 1},  // RSEQ_FLAG_SLICE_EXT_DEFAULT_ON
+	{232, 0},  // RSEQ_FLAG_UNREGISTER
+	{89, 700}, // RTC_AIE_OFF
+	{89, 699}, // RTC_AIE_ON
+	{89, 708}, // RTC_ALM_READ
+	{89, 707}, // RTC_ALM_SET
+	{89, 713}, // RTC_EPOCH_READ
+	{89, 714}, // RTC_EPOCH_SET
+	{89, 711}, // RTC_IRQP_READ
+	{89, 712}, // RTC_IRQP_SET
+	{89, 719}, // RTC_PARAM_GET
+	{89, 720}, // RTC_PARAM_SET
+	{89, 704}, // RTC_PIE_OFF
+	{89, 703}, // RTC_PIE_ON
+	{89, 717}, // RTC_PLL_GET
+	{89, 718}, // RTC_PLL_SET
+	{89, 709}, // RTC_RD_TIME
+	{89, 710}, // RTC_SET_TIME
+	{89, 702}, // RTC_UIE_OFF
+	{89, 701}, // RTC_UIE_ON
+	{89, 722}, // RTC_VL_CLR
+	{89, 721}, // RTC_VL_READ
+	{89, 706}, // RTC_WIE_OFF
+	{89, 705}, // RTC_WIE_ON
+	{89, 716}, // RTC_WKALM_RD
+	{89, 715}, // RTC_WKALM_SET
+	{233, 2},  // RUSAGE_BOTH
+	{233, 1},  // RUSAGE_CHILDREN
+	{233, 0},  // RUSAGE_SELF
+	{233, 3},  // RUSAGE_THREAD
+	{234, 4},  // RWF_APPEND
+	{234, 6},  // RWF_ATOMIC
+	{234, 7},  // RWF_DONTCACHE
+	{234, 1},  // RWF_DSYNC
+	{234, 0},  // RWF_HIPRI
+	{234, 5},  // RWF_NOAPPEND
+	{234, 8},  // RWF_NOSIGNAL
+	{234, 3},  // RWF_NOWAIT
+	{234, 2},  // RWF_SYNC
+	{58, 5},   // RWH_WRITE_LIFE_EXTREME
+	{58, 4},   // RWH_WRITE_LIFE_LONG
+	{58, 3},   // RWH_WRITE_LIFE_MEDIUM
+	{58, 1},   // RWH_WRITE_LIFE_NONE
+	{58, 0},   // RWH_WRITE_LIFE_NOT_SET
+	{58, 2},   // RWH_WRITE_LIFE_SHORT
 	{0, 0},    // R_OK
-	{233, 0},  // S390_RUNTIME_INSTR_START
-	{233, 1},  // S390_RUNTIME_INSTR_STOP
-	{234, 8},  // SA_EXPOSE_TAGBITS
-	{234, 6},  // SA_NOCLDSTOP
-	{234, 7},  // SA_NOCLDWAIT
-	{234, 3},  // SA_NODEFER
-	{234, 1},  // SA_ONSTACK
-	{234, 4},  // SA_RESETHAND
-	{234, 2},  // SA_RESTART
-	{234, 0},  // SA_RESTORER
-	{234, 5},  // SA_SIGINFO
-	{234, 9},  // SA_UNSUPPORTED
-	{235, 3},  // SCHED_BATCH
-	{235, 5},  // SCHED_DEADLINE
-	{235, 6},  // SCHED_EXT
-	{235, 1},  // SCHED_FIFO
-	{236, 2},  // SCHED_FLAG_DL_OVERRUN
-	{236, 4},  // SCHED_FLAG_KEEP_PARAMS
-	{236, 3},  // SCHED_FLAG_KEEP_POLICY
-	{236, 1},  // SCHED_FLAG_RECLAIM
-	{236, 0},  // SCHED_FLAG_RESET_ON_FORK
-	{236, 6},  // SCHED_FLAG_UTIL_CLAMP_MAX
-	{236, 5},  // SCHED_FLAG_UTIL_CLAMP_MIN
-	{237, 0},  // SCHED_GETATTR_FLAG_DL_DYNAMIC
-	{235, 4},  // SCHED_IDLE
-	{235, 0},  // SCHED_NORMAL
-	{238, 0},  // SCHED_RESET_ON_FORK
-	{235, 2},  // SCHED_RR
-	{246, 10}, // SECBIT_EXEC_DENY_INTERACTIVE
-	{246, 11}, // SECBIT_EXEC_DENY_INTERACTIVE_LOCKED
-	{246, 8},  // SECBIT_EXEC_RESTRICT_FILE
-	{246, 9},  // SECBIT_EXEC_RESTRICT_FILE_LOCKED
-	{246, 4},  // SECBIT_KEEP_CAPS
-	{246, 5},  // SECBIT_KEEP_CAPS_LOCKED
-	{246, 0},  // SECBIT_NOROOT
-	{246, 1},  // SECBIT_NOROOT_LOCKED
-	{246, 6},  // SECBIT_NO_CAP_AMBIENT_RAISE
-	{246, 7},  // SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED
-	{246, 2},  // SECBIT_NO_SETUID_FIXUP
-	{246, 3},  // SECBIT_NO_SETUID_FIXUP_LOCKED
-	{240, 1},  // SECCOMP_ADDFD_FLAG_SEND
-	{240, 0},  // SECCOMP_ADDFD_FLAG_SETFD
-	{241, 1},  // SECCOMP_FILTER_FLAG_LOG
-	{241, 3},  // SECCOMP_FILTER_FLAG_NEW_LISTENER
-	{241, 2},  // SECCOMP_FILTER_FLAG_SPEC_ALLOW
-	{241, 0},  // SECCOMP_FILTER_FLAG_TSYNC
-	{241, 4},  // SECCOMP_FILTER_FLAG_TSYNC_ESRCH
-	{241, 5},  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-	{245, 2},  // SECCOMP_GET_ACTION_AVAIL
-	{245, 3},  // SECCOMP_GET_NOTIF_SIZES
-	{87, 566}, // SECCOMP_IOCTL_NOTIF_ADDFD
-	{87, 565}, // SECCOMP_IOCTL_NOTIF_ID_VALID
-	{87, 563}, // SECCOMP_IOCTL_NOTIF_RECV
-	{87, 564}, // SECCOMP_IOCTL_NOTIF_SEND
-	{87, 567}, // SECCOMP_IOCTL_NOTIF_SET_FLAGS
-	{242, 0},  // SECCOMP_MODE_DISABLED
-	{242, 2},  // SECCOMP_MODE_FILTER
-	{242, 1},  // SECCOMP_MODE_STRICT
-	{239, 7},  // SECCOMP_RET_ALLOW
-	{239, 3},  // SECCOMP_RET_ERRNO
-	{239, 0},  // SECCOMP_RET_KILL_PROCESS
-	{239, 1},  // SECCOMP_RET_KILL_THREAD
-	{239, 6},  // SECCOMP_RET_LOG
-	{239, 5},  // SECCOMP_RET_TRACE
-	{239, 2},  // SECCOMP_RET_TRAP
-	{239, 4},  // SECCOMP_RET_USER_NOTIF
-	{245, 1},  // SECCOMP_SET_MODE_FILTER
-	{245, 0},  // SECCOMP_SET_MODE_STRICT
-	{243, 0},  // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
-	{244, 0},  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
-	{247, 1},  // SEEK_CUR
-	{247, 3},  // SEEK_DATA
-	{247, 2},  // SEEK_END
-	{247, 4},  // SEEK_HOLE
-	{247, 0},  // SEEK_SET
-	{93, 2},   // SEMCTL
-	{93, 1},   // SEMGET
-	{93, 0},   // SEMOP
-	{93, 3},   // SEMTIMEDOP
-	{249, 13}, // SEM_INFO
-	{249, 12}, // SEM_STAT
-	{249, 14}, // SEM_STAT_ANY
-	{248, 0},  // SEM_UNDO
-	{249, 11}, // SETALL
-	{279, 0},  // SETNAME
-	{249, 10}, // SETVAL
-	{260, 0},  // SFD_CLOEXEC
-	{260, 1},  // SFD_NONBLOCK
-	{251, 1},  // SHADOW_STACK_SET_MARKER
-	{251, 0},  // SHADOW_STACK_SET_TOKEN
-	{93, 8},   // SHMAT
-	{93, 11},  // SHMCTL
-	{93, 9},   // SHMDT
-	{93, 10},  // SHMGET
-	{253, 3},  // SHM_EXEC
-	{252, 2},  // SHM_HUGETLB
-	{252, 15}, // SHM_HUGE_16GB
-	{252, 9},  // SHM_HUGE_16MB
-	{252, 13}, // SHM_HUGE_1GB
-	{252, 6},  // SHM_HUGE_1MB
-	{252, 11}, // SHM_HUGE_256MB
-	{252, 14}, // SHM_HUGE_2GB
-	{252, 7},  // SHM_HUGE_2MB
-	{252, 10}, // SHM_HUGE_32MB
-	{252, 5},  // SHM_HUGE_512KB
-	{252, 12}, // SHM_HUGE_512MB
-	{252, 4},  // SHM_HUGE_64KB
-	{252, 8},  // SHM_HUGE_8MB
-	{254, 8},  // SHM_INFO
-	{254, 5},  // SHM_LOCK
-	{252, 3},  // SHM_NORESERVE
-	{253, 0},  // SHM_RDONLY
-	{253, 2},  // SHM_REMAP
-	{253, 1},  // SHM_RND
-	{254, 7},  // SHM_STAT
-	{254, 9},  // SHM_STAT_ANY
-	{254, 6},  // SHM_UNLOCK
-	{162, 13}, // SHORT_INODE
-	{255, 0},  // SHUT_RD
-	{255, 2},  // SHUT_RDWR
-	{255, 1},  // SHUT_WR
+	{236, 0},  // S390_RUNTIME_INSTR_START
+	{236, 1},  // S390_RUNTIME_INSTR_STOP
+	{237, 8},  // SA_EXPOSE_TAGBITS
+	{237, 6},  // SA_NOCLDSTOP
+	{237, 7},  // SA_NOCLDWAIT
+	{237, 3},  // SA_NODEFER
+	{237, 1},  // SA_ONSTACK
+	{237, 4},  // SA_RESETHAND
+	{237, 2},  // SA_RESTART
+	{237, 0},  // SA_RESTORER
+	{237, 5},  // SA_SIGINFO
+	{237, 9},  // SA_UNSUPPORTED
+	{238, 4},  // SCHED_BATCH
+	{238, 6},  // SCHED_DEADLINE
+	{238, 7},  // SCHED_EXT
+	{238, 2},  // SCHED_FIFO
+	{239, 2},  // SCHED_FLAG_DL_OVERRUN
+	{239, 4},  // SCHED_FLAG_KEEP_PARAMS
+	{239, 3},  // SCHED_FLAG_KEEP_POLICY
+	{239, 1},  // SCHED_FLAG_RECLAIM
+	{239, 0},  // SCHED_FLAG_RESET_ON_FORK
+	{239, 6},  // SCHED_FLAG_UTIL_CLAMP_MAX
+	{239, 5},  // SCHED_FLAG_UTIL_CLAMP_MIN
+	{240, 0},  // SCHED_GETATTR_FLAG_DL_DYNAMIC
+	{238, 5},  // SCHED_IDLE
+	{238, 1},  // SCHED_NORMAL
+	{238, 0},  // SCHED_OTHER
+	{241, 0},  // SCHED_RESET_ON_FORK
+	{238, 3},  // SCHED_RR
+	{242, 1},  // SCM_CREDENTIALS
+	{242, 3},  // SCM_PIDFD
+	{242, 0},  // SCM_RIGHTS
+	{242, 2},  // SCM_SECURITY
+	{250, 10}, // SECBIT_EXEC_DENY_INTERACTIVE
+	{250, 11}, // SECBIT_EXEC_DENY_INTERACTIVE_LOCKED
+	{250, 8},  // SECBIT_EXEC_RESTRICT_FILE
+	{250, 9},  // SECBIT_EXEC_RESTRICT_FILE_LOCKED
+	{250, 4},  // SECBIT_KEEP_CAPS
+	{250, 5},  // SECBIT_KEEP_CAPS_LOCKED
+	{250, 0},  // SECBIT_NOROOT
+	{250, 1},  // SECBIT_NOROOT_LOCKED
+	{250, 6},  // SECBIT_NO_CAP_AMBIENT_RAISE
+	{250, 7},  // SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED
+	{250, 2},  // SECBIT_NO_SETUID_FIXUP
+	{250, 3},  // SECBIT_NO_SETUID_FIXUP_LOCKED
+	{244, 1},  // SECCOMP_ADDFD_FLAG_SEND
+	{244, 0},  // SECCOMP_ADDFD_FLAG_SETFD
+	{245, 1},  // SECCOMP_FILTER_FLAG_LOG
+	{245, 3},  // SECCOMP_FILTER_FLAG_NEW_LISTENER
+	{245, 2},  // SECCOMP_FILTER_FLAG_SPEC_ALLOW
+	{245, 0},  // SECCOMP_FILTER_FLAG_TSYNC
+	{245, 4},  // SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+	{245, 5},  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	{249, 2},  // SECCOMP_GET_ACTION_AVAIL
+	{249, 3},  // SECCOMP_GET_NOTIF_SIZES
+	{89, 566}, // SECCOMP_IOCTL_NOTIF_ADDFD
+	{89, 565}, // SECCOMP_IOCTL_NOTIF_ID_VALID
+	{89, 563}, // SECCOMP_IOCTL_NOTIF_RECV
+	{89, 564}, // SECCOMP_IOCTL_NOTIF_SEND
+	{89, 567}, // SECCOMP_IOCTL_NOTIF_SET_FLAGS
+	{246, 0},  // SECCOMP_MODE_DISABLED
+	{246, 2},  // SECCOMP_MODE_FILTER
+	{246, 1},  // SECCOMP_MODE_STRICT
+	{243, 7},  // SECCOMP_RET_ALLOW
+	{243, 3},  // SECCOMP_RET_ERRNO
+	{243, 0},  // SECCOMP_RET_KILL_PROCESS
+	{243, 1},  // SECCOMP_RET_KILL_THREAD
+	{243, 6},  // SECCOMP_RET_LOG
+	{243, 5},  // SECCOMP_RET_TRACE
+	{243, 2},  // SECCOMP_RET_TRAP
+	{243, 4},  // SECCOMP_RET_USER_NOTIF
+	{249, 1},  // SECCOMP_SET_MODE_FILTER
+	{249, 0},  // SECCOMP_SET_MODE_STRICT
+	{247, 0},  // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+	{248, 0},  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
+	{251, 1},  // SEEK_CUR
+	{251, 3},  // SEEK_DATA
+	{251, 2},  // SEEK_END
+	{251, 4},  // SEEK_HOLE
+	{251, 0},  // SEEK_SET
+	{95, 2},   // SEMCTL
+	{95, 1},   // SEMGET
+	{95, 0},   // SEMOP
+	{95, 3},   // SEMTIMEDOP
+	{253, 13}, // SEM_INFO
+	{253, 12}, // SEM_STAT
+	{253, 14}, // SEM_STAT_ANY
+	{252, 0},  // SEM_UNDO
+	{253, 11}, // SETALL
+	{283, 0},  // SETNAME
+	{253, 10}, // SETVAL
+	{264, 0},  // SFD_CLOEXEC
+	{264, 1},  // SFD_NONBLOCK
+	{255, 1},  // SHADOW_STACK_SET_MARKER
+	{255, 0},  // SHADOW_STACK_SET_TOKEN
+	{95, 8},   // SHMAT
+	{95, 11},  // SHMCTL
+	{95, 9},   // SHMDT
+	{95, 10},  // SHMGET
+	{257, 3},  // SHM_EXEC
+	{256, 2},  // SHM_HUGETLB
+	{256, 16}, // SHM_HUGE_16GB
+	{256, 10}, // SHM_HUGE_16MB
+	{256, 14}, // SHM_HUGE_1GB
+	{256, 7},  // SHM_HUGE_1MB
+	{256, 12}, // SHM_HUGE_256MB
+	{256, 15}, // SHM_HUGE_2GB
+	{256, 8},  // SHM_HUGE_2MB
+	{256, 11}, // SHM_HUGE_32MB
+	{256, 6},  // SHM_HUGE_512KB
+	{256, 13}, // SHM_HUGE_512MB
+	{256, 5},  // SHM_HUGE_64KB
+	{256, 9},  // SHM_HUGE_8MB
+	{258, 8},  // SHM_INFO
+	{258, 5},  // SHM_LOCK
+	{256, 3},  // SHM_NORESERVE
+	{257, 0},  // SHM_RDONLY
+	{257, 2},  // SHM_REMAP
+	{257, 1},  // SHM_RND
+	{258, 7},  // SHM_STAT
+	{258, 9},  // SHM_STAT_ANY
+	{258, 6},  // SHM_UNLOCK
+	{164, 13}, // SHORT_INODE
+	{259, 0},  // SHUT_RD
+	{259, 2},  // SHUT_RDWR
+	{259, 1},  // SHUT_WR
 	{35, 29},  // SIGABRT
 	{35, 37},  // SIGALRM
 	{35, 30},  // SIGBUS
 	{35, 40},  // SIGCHLD
 	{35, 41},  // SIGCONT
 	{35, 55},  // SIGEMT
-	{258, 1},  // SIGEV_NONE
-	{258, 0},  // SIGEV_SIGNAL
-	{258, 2},  // SIGEV_THREAD
-	{258, 3},  // SIGEV_THREAD_ID
+	{262, 1},  // SIGEV_NONE
+	{262, 0},  // SIGEV_SIGNAL
+	{262, 2},  // SIGEV_THREAD
+	{262, 3},  // SIGEV_THREAD_ID
 	{35, 31},  // SIGFPE
 	{35, 24},  // SIGHUP
 	{35, 27},  // SIGILL
@@ -9935,840 +10258,843 @@ var constTable = [...]constRef{
 	{35, 51},  // SIGWINCH
 	{35, 47},  // SIGXCPU
 	{35, 48},  // SIGXFSZ
-	{257, 0},  // SIG_BLOCK
-	{259, 0},  // SIG_DFL
-	{259, 2},  // SIG_ERR
-	{259, 1},  // SIG_IGN
-	{257, 2},  // SIG_SETMASK
-	{257, 1},  // SIG_UNBLOCK
-	{87, 426}, // SIOCADDDLCI
-	{87, 399}, // SIOCADDMULTI
-	{87, 370}, // SIOCADDRT
-	{87, 444}, // SIOCATMARK
-	{87, 435}, // SIOCBONDCHANGEACTIVE
-	{87, 430}, // SIOCBONDENSLAVE
-	{87, 434}, // SIOCBONDINFOQUERY
-	{87, 431}, // SIOCBONDRELEASE
-	{87, 432}, // SIOCBONDSETHWADDR
-	{87, 433}, // SIOCBONDSLAVEINFOQUERY
-	{87, 436}, // SIOCBRADDBR
-	{87, 438}, // SIOCBRADDIF
-	{87, 437}, // SIOCBRDELBR
-	{87, 439}, // SIOCBRDELIF
-	{87, 418}, // SIOCDARP
-	{87, 427}, // SIOCDELDLCI
-	{87, 400}, // SIOCDELMULTI
-	{87, 371}, // SIOCDELRT
-	{87, 404}, // SIOCDIFADDR
-	{87, 421}, // SIOCDRARP
-	{87, 411}, // SIOCETHTOOL
-	{87, 419}, // SIOCGARP
-	{87, 441}, // SIOCGHWTSTAMP
-	{87, 378}, // SIOCGIFADDR
-	{87, 407}, // SIOCGIFBR
-	{87, 382}, // SIOCGIFBRDADDR
-	{87, 375}, // SIOCGIFCONF
-	{87, 406}, // SIOCGIFCOUNT
-	{87, 380}, // SIOCGIFDSTADDR
-	{87, 394}, // SIOCGIFENCAP
-	{87, 376}, // SIOCGIFFLAGS
-	{87, 396}, // SIOCGIFHWADDR
-	{87, 401}, // SIOCGIFINDEX
-	{87, 424}, // SIOCGIFMAP
-	{87, 388}, // SIOCGIFMEM
-	{87, 386}, // SIOCGIFMETRIC
-	{87, 390}, // SIOCGIFMTU
-	{87, 373}, // SIOCGIFNAME
-	{87, 384}, // SIOCGIFNETMASK
-	{87, 403}, // SIOCGIFPFLAGS
-	{87, 397}, // SIOCGIFSLAVE
-	{87, 409}, // SIOCGIFTXQLEN
-	{87, 428}, // SIOCGIFVLAN
-	{87, 412}, // SIOCGMIIPHY
-	{87, 413}, // SIOCGMIIREG
-	{87, 443}, // SIOCGPGRP
-	{87, 422}, // SIOCGRARP
-	{87, 417}, // SIOCGSKNS
-	{87, 369}, // SIOCGSTAMPNS_NEW
-	{87, 367}, // SIOCGSTAMPNS_OLD
-	{87, 368}, // SIOCGSTAMP_NEW
-	{87, 366}, // SIOCGSTAMP_OLD
-	{87, 416}, // SIOCOUTQNSD
-	{87, 372}, // SIOCRTMSG
-	{87, 420}, // SIOCSARP
-	{87, 440}, // SIOCSHWTSTAMP
-	{87, 379}, // SIOCSIFADDR
-	{87, 408}, // SIOCSIFBR
-	{87, 383}, // SIOCSIFBRDADDR
-	{87, 381}, // SIOCSIFDSTADDR
-	{87, 395}, // SIOCSIFENCAP
-	{87, 377}, // SIOCSIFFLAGS
-	{87, 393}, // SIOCSIFHWADDR
-	{87, 405}, // SIOCSIFHWBROADCAST
-	{87, 374}, // SIOCSIFLINK
-	{87, 425}, // SIOCSIFMAP
-	{87, 389}, // SIOCSIFMEM
-	{87, 387}, // SIOCSIFMETRIC
-	{87, 391}, // SIOCSIFMTU
-	{87, 392}, // SIOCSIFNAME
-	{87, 385}, // SIOCSIFNETMASK
-	{87, 402}, // SIOCSIFPFLAGS
-	{87, 398}, // SIOCSIFSLAVE
-	{87, 410}, // SIOCSIFTXQLEN
-	{87, 429}, // SIOCSIFVLAN
-	{87, 414}, // SIOCSMIIREG
-	{87, 442}, // SIOCSPGRP
-	{87, 423}, // SIOCSRARP
-	{87, 415}, // SIOCWANDEV
-	{256, 5},  // SI_ASYNCIO
-	{256, 9},  // SI_ASYNCNL
-	{256, 8},  // SI_DETHREAD
-	{256, 1},  // SI_KERNEL
-	{256, 4},  // SI_MESGQ
-	{256, 2},  // SI_QUEUE
-	{256, 6},  // SI_SIGIO
-	{256, 3},  // SI_TIMER
-	{256, 7},  // SI_TKILL
-	{256, 0},  // SI_USER
-	{264, 0},  // SOCK_CLOEXEC
-	{265, 5},  // SOCK_DCCP
-	{265, 1},  // SOCK_DGRAM
-	{264, 1},  // SOCK_NONBLOCK
-	{265, 6},  // SOCK_PACKET
-	{265, 2},  // SOCK_RAW
-	{262, 1},  // SOCK_RCVBUF_LOCK
-	{265, 3},  // SOCK_RDM
-	{265, 4},  // SOCK_SEQPACKET
-	{262, 0},  // SOCK_SNDBUF_LOCK
-	{265, 0},  // SOCK_STREAM
-	{263, 15}, // SOF_TIMESTAMPING_BIND_PHC
-	{263, 10}, // SOF_TIMESTAMPING_OPT_CMSG
-	{263, 7},  // SOF_TIMESTAMPING_OPT_ID
-	{263, 16}, // SOF_TIMESTAMPING_OPT_ID_TCP
-	{263, 13}, // SOF_TIMESTAMPING_OPT_PKTINFO
-	{263, 17}, // SOF_TIMESTAMPING_OPT_RX_FILTER
-	{263, 12}, // SOF_TIMESTAMPING_OPT_STATS
-	{263, 11}, // SOF_TIMESTAMPING_OPT_TSONLY
-	{263, 14}, // SOF_TIMESTAMPING_OPT_TX_SWHW
-	{263, 6},  // SOF_TIMESTAMPING_RAW_HARDWARE
-	{263, 2},  // SOF_TIMESTAMPING_RX_HARDWARE
-	{263, 3},  // SOF_TIMESTAMPING_RX_SOFTWARE
-	{263, 4},  // SOF_TIMESTAMPING_SOFTWARE
-	{263, 5},  // SOF_TIMESTAMPING_SYS_HARDWARE
-	{263, 9},  // SOF_TIMESTAMPING_TX_ACK
-	{263, 18}, // SOF_TIMESTAMPING_TX_COMPLETION
-	{263, 0},  // SOF_TIMESTAMPING_TX_HARDWARE
-	{263, 8},  // SOF_TIMESTAMPING_TX_SCHED
-	{263, 1},  // SOF_TIMESTAMPING_TX_SOFTWARE
-	{267, 0},  // SOF_TXTIME_DEADLINE_MODE
-	{267, 1},  // SOF_TXTIME_REPORT_ERRORS
-	{268, 18}, // SOL_AAL
-	{268, 32}, // SOL_ALG
-	{268, 11}, // SOL_ATALK
-	{268, 17}, // SOL_ATM
-	{268, 10}, // SOL_AX25
-	{268, 27}, // SOL_BLUETOOTH
-	{268, 31}, // SOL_CAIF
-	{268, 22}, // SOL_DCCP
-	{268, 14}, // SOL_DECNET
-	{268, 5},  // SOL_ICMPV6
-	{268, 0},  // SOL_IP
-	{268, 4},  // SOL_IPV6
-	{268, 9},  // SOL_IPX
-	{268, 19}, // SOL_IRDA
-	{268, 30}, // SOL_IUCV
-	{268, 34}, // SOL_KCM
-	{268, 21}, // SOL_LLC
-	{268, 38}, // SOL_MCTP
-	{268, 37}, // SOL_MPTCP
-	{268, 20}, // SOL_NETBEUI
-	{268, 23}, // SOL_NETLINK
-	{268, 12}, // SOL_NETROM
-	{268, 33}, // SOL_NFC
-	{268, 16}, // SOL_PACKET
-	{268, 28}, // SOL_PNPIPE
-	{268, 26}, // SOL_PPPOL2TP
-	{268, 8},  // SOL_RAW
-	{268, 29}, // SOL_RDS
-	{268, 13}, // SOL_ROSE
-	{268, 25}, // SOL_RXRPC
-	{268, 6},  // SOL_SCTP
-	{268, 39}, // SOL_SMC
-	{268, 1},  // SOL_SOCKET
-	{268, 2},  // SOL_TCP
-	{268, 24}, // SOL_TIPC
-	{268, 35}, // SOL_TLS
-	{268, 3},  // SOL_UDP
-	{268, 7},  // SOL_UDPLITE
-	{268, 40}, // SOL_VSOCK
-	{268, 15}, // SOL_X25
-	{268, 36}, // SOL_XDP
-	{261, 30}, // SO_ACCEPTCONN
-	{261, 46}, // SO_ATTACH_BPF
-	{261, 27}, // SO_ATTACH_FILTER
-	{261, 47}, // SO_ATTACH_REUSEPORT_CBPF
-	{261, 48}, // SO_ATTACH_REUSEPORT_EBPF
-	{261, 26}, // SO_BINDTODEVICE
-	{261, 56}, // SO_BINDTOIFINDEX
-	{261, 44}, // SO_BPF_EXTENSIONS
-	{261, 5},  // SO_BROADCAST
-	{261, 15}, // SO_BSDCOMPAT
-	{261, 69}, // SO_BUF_LOCK
-	{261, 42}, // SO_BUSY_POLL
-	{261, 67}, // SO_BUSY_POLL_BUDGET
-	{261, 49}, // SO_CNX_ADVICE
-	{261, 52}, // SO_COOKIE
-	{261, 0},  // SO_DEBUG
-	{261, 28}, // SO_DETACH_FILTER
-	{261, 65}, // SO_DETACH_REUSEPORT_BPF
-	{261, 76}, // SO_DEVMEM_DMABUF
-	{261, 77}, // SO_DEVMEM_DONTNEED
-	{261, 75}, // SO_DEVMEM_LINEAR
-	{261, 35}, // SO_DOMAIN
-	{261, 4},  // SO_DONTROUTE
-	{261, 3},  // SO_ERROR
-	{261, 45}, // SO_INCOMING_CPU
-	{261, 51}, // SO_INCOMING_NAPI_ID
-	{261, 80}, // SO_INQ
-	{261, 10}, // SO_KEEPALIVE
-	{261, 14}, // SO_LINGER
-	{261, 40}, // SO_LOCK_FILTER
-	{261, 33}, // SO_MARK
-	{261, 43}, // SO_MAX_PACING_RATE
-	{261, 50}, // SO_MEMINFO
-	{261, 68}, // SO_NETNS_COOKIE
-	{261, 39}, // SO_NOFCS
-	{261, 12}, // SO_NO_CHECK
-	{261, 11}, // SO_OOBINLINE
-	{261, 17}, // SO_PASSCRED
-	{261, 73}, // SO_PASSPIDFD
-	{261, 79}, // SO_PASSRIGHTS
-	{261, 32}, // SO_PASSSEC
-	{261, 38}, // SO_PEEK_OFF
-	{261, 18}, // SO_PEERCRED
-	{261, 53}, // SO_PEERGROUPS
-	{261, 29}, // SO_PEERNAME
-	{261, 74}, // SO_PEERPIDFD
-	{261, 31}, // SO_PEERSEC
-	{261, 66}, // SO_PREFER_BUSY_POLL
-	{261, 13}, // SO_PRIORITY
-	{261, 34}, // SO_PROTOCOL
-	{261, 7},  // SO_RCVBUF
-	{261, 9},  // SO_RCVBUFFORCE
-	{261, 19}, // SO_RCVLOWAT
-	{261, 72}, // SO_RCVMARK
-	{261, 78}, // SO_RCVPRIORITY
-	{261, 63}, // SO_RCVTIMEO_NEW
-	{261, 21}, // SO_RCVTIMEO_OLD
-	{261, 70}, // SO_RESERVE_MEM
-	{261, 1},  // SO_REUSEADDR
-	{261, 16}, // SO_REUSEPORT
-	{261, 81}, // SO_RIGHTS_NOTRUNC
-	{261, 36}, // SO_RXQ_OVFL
-	{261, 23}, // SO_SECURITY_AUTHENTICATION
-	{261, 25}, // SO_SECURITY_ENCRYPTION_NETWORK
-	{261, 24}, // SO_SECURITY_ENCRYPTION_TRANSPORT
-	{261, 41}, // SO_SELECT_ERR_QUEUE
-	{261, 6},  // SO_SNDBUF
-	{261, 8},  // SO_SNDBUFFORCE
-	{261, 20}, // SO_SNDLOWAT
-	{261, 64}, // SO_SNDTIMEO_NEW
-	{261, 22}, // SO_SNDTIMEO_OLD
-	{261, 62}, // SO_TIMESTAMPING_NEW
-	{261, 59}, // SO_TIMESTAMPING_OLD
-	{261, 61}, // SO_TIMESTAMPNS_NEW
-	{261, 58}, // SO_TIMESTAMPNS_OLD
-	{261, 60}, // SO_TIMESTAMP_NEW
-	{261, 57}, // SO_TIMESTAMP_OLD
-	{261, 71}, // SO_TXREHASH
-	{261, 55}, // SO_TXTIME
-	{261, 2},  // SO_TYPE
-	{261, 37}, // SO_WIFI_STATUS
-	{261, 54}, // SO_ZEROCOPY
-	{269, 3},  // SPLICE_F_GIFT
-	{269, 2},  // SPLICE_F_MORE
-	{269, 0},  // SPLICE_F_MOVE
-	{269, 1},  // SPLICE_F_NONBLOCK
-	{270, 5},  // SPU_CREATE_AFFINITY_MEM
-	{270, 4},  // SPU_CREATE_AFFINITY_SPU
-	{270, 0},  // SPU_CREATE_EVENTS_ENABLED
-	{270, 1},  // SPU_CREATE_GANG
-	{270, 3},  // SPU_CREATE_ISOLATE
-	{270, 2},  // SPU_CREATE_NOSCHED
-	{271, 0},  // SS_AUTODISARM
-	{271, 2},  // SS_DISABLE
-	{271, 1},  // SS_ONSTACK
-	{273, 0},  // STATMOUNT_BY_FD
-	{272, 8},  // STATMOUNT_FS_SUBTYPE
-	{272, 5},  // STATMOUNT_FS_TYPE
-	{272, 1},  // STATMOUNT_MNT_BASIC
-	{272, 14}, // STATMOUNT_MNT_GIDMAP
-	{272, 6},  // STATMOUNT_MNT_NS_ID
-	{272, 7},  // STATMOUNT_MNT_OPTS
-	{272, 4},  // STATMOUNT_MNT_POINT
-	{272, 3},  // STATMOUNT_MNT_ROOT
-	{272, 13}, // STATMOUNT_MNT_UIDMAP
-	{272, 10}, // STATMOUNT_OPT_ARRAY
-	{272, 11}, // STATMOUNT_OPT_SEC_ARRAY
-	{272, 2},  // STATMOUNT_PROPAGATE_FROM
-	{272, 0},  // STATMOUNT_SB_BASIC
-	{272, 9},  // STATMOUNT_SB_SOURCE
-	{272, 12}, // STATMOUNT_SUPPORTED_MASK
-	{274, 0},  // STATX_ALL
-	{274, 7},  // STATX_ATIME
-	{275, 2},  // STATX_ATTR_APPEND
-	{275, 5},  // STATX_ATTR_AUTOMOUNT
-	{275, 0},  // STATX_ATTR_COMPRESSED
-	{275, 8},  // STATX_ATTR_DAX
-	{275, 4},  // STATX_ATTR_ENCRYPTED
-	{275, 1},  // STATX_ATTR_IMMUTABLE
-	{275, 6},  // STATX_ATTR_MOUNT_ROOT
-	{275, 3},  // STATX_ATTR_NODUMP
-	{275, 7},  // STATX_ATTR_VERITY
-	{275, 9},  // STATX_ATTR_WRITE_ATOMIC
-	{274, 1},  // STATX_BASIC_STATS
-	{274, 12}, // STATX_BLOCKS
-	{274, 13}, // STATX_BTIME
-	{274, 9},  // STATX_CTIME
-	{274, 15}, // STATX_DIOALIGN
-	{274, 19}, // STATX_DIO_READ_ALIGN
-	{274, 6},  // STATX_GID
-	{274, 10}, // STATX_INO
-	{274, 14}, // STATX_MNT_ID
-	{274, 16}, // STATX_MNT_ID_UNIQUE
-	{274, 3},  // STATX_MODE
-	{274, 8},  // STATX_MTIME
-	{274, 4},  // STATX_NLINK
-	{274, 11}, // STATX_SIZE
-	{274, 17}, // STATX_SUBVOL
-	{274, 2},  // STATX_TYPE
-	{274, 5},  // STATX_UID
-	{274, 18}, // STATX_WRITE_ATOMIC
-	{291, 15}, // STA_CLK
-	{291, 12}, // STA_CLOCKERR
-	{291, 5},  // STA_DEL
-	{291, 3},  // STA_FLL
-	{291, 7},  // STA_FREQHOLD
-	{291, 4},  // STA_INS
-	{291, 14}, // STA_MODE
-	{291, 13}, // STA_NANO
-	{291, 0},  // STA_PLL
-	{291, 11}, // STA_PPSERROR
-	{291, 1},  // STA_PPSFREQ
-	{291, 9},  // STA_PPSJITTER
-	{291, 8},  // STA_PPSSIGNAL
-	{291, 2},  // STA_PPSTIME
-	{291, 10}, // STA_PPSWANDER
-	{291, 6},  // STA_UNSYNC
-	{162, 15}, // STICKY_TIMEOUTS
-	{176, 0},  // SUID_DUMP_DISABLE
-	{176, 2},  // SUID_DUMP_ROOT
-	{176, 1},  // SUID_DUMP_USER
-	{276, 1},  // SWAP_FLAG_DISCARD
-	{276, 2},  // SWAP_FLAG_DISCARD_ONCE
-	{276, 3},  // SWAP_FLAG_DISCARD_PAGES
-	{276, 0},  // SWAP_FLAG_PREFER
-	{277, 2},  // SYNC_FILE_RANGE_WAIT_AFTER
-	{277, 0},  // SYNC_FILE_RANGE_WAIT_BEFORE
-	{277, 1},  // SYNC_FILE_RANGE_WRITE
-	{278, 5},  // SYSLOG_ACTION_CLEAR
-	{278, 0},  // SYSLOG_ACTION_CLOSE
-	{278, 8},  // SYSLOG_ACTION_CONSOLE_LEVEL
-	{278, 6},  // SYSLOG_ACTION_CONSOLE_OFF
-	{278, 7},  // SYSLOG_ACTION_CONSOLE_ON
-	{278, 1},  // SYSLOG_ACTION_OPEN
-	{278, 2},  // SYSLOG_ACTION_READ
-	{278, 3},  // SYSLOG_ACTION_READ_ALL
-	{278, 4},  // SYSLOG_ACTION_READ_CLEAR
-	{278, 10}, // SYSLOG_ACTION_SIZE_BUFFER
-	{278, 9},  // SYSLOG_ACTION_SIZE_UNREAD
-	{266, 4},  // SYS_ACCEPT
-	{266, 17}, // SYS_ACCEPT4
-	{266, 1},  // SYS_BIND
-	{266, 2},  // SYS_CONNECT
-	{266, 6},  // SYS_GETPEERNAME
-	{266, 5},  // SYS_GETSOCKNAME
-	{266, 14}, // SYS_GETSOCKOPT
-	{266, 3},  // SYS_LISTEN
-	{266, 9},  // SYS_RECV
-	{266, 11}, // SYS_RECVFROM
-	{266, 18}, // SYS_RECVMMSG
-	{266, 16}, // SYS_RECVMSG
-	{226, 0},  // SYS_RISCV_FLUSH_ICACHE_LOCAL
-	{266, 8},  // SYS_SEND
-	{266, 19}, // SYS_SENDMMSG
-	{266, 15}, // SYS_SENDMSG
-	{266, 10}, // SYS_SENDTO
-	{266, 13}, // SYS_SETSOCKOPT
-	{266, 12}, // SYS_SHUTDOWN
-	{266, 0},  // SYS_SOCKET
-	{266, 7},  // SYS_SOCKETPAIR
-	{286, 6},  // TAB0
-	{286, 7},  // TAB1
-	{286, 8},  // TAB2
-	{87, 10},  // TCFLSH
-	{87, 4},   // TCGETA
-	{87, 0},   // TCGETS
-	{87, 40},  // TCGETS2
-	{87, 49},  // TCGETX
-	{294, 0},  // TCIFLUSH
-	{293, 2},  // TCIOFF
-	{294, 2},  // TCIOFLUSH
-	{293, 3},  // TCION
-	{294, 1},  // TCOFLUSH
-	{293, 0},  // TCOOFF
-	{293, 1},  // TCOON
-	{280, 37}, // TCP_AO_ADD_KEY
-	{280, 38}, // TCP_AO_DEL_KEY
-	{280, 40}, // TCP_AO_GET_KEYS
-	{280, 39}, // TCP_AO_INFO
-	{280, 41}, // TCP_AO_REPAIR
-	{280, 24}, // TCP_CC_INFO
-	{280, 35}, // TCP_CM_INQ
-	{280, 12}, // TCP_CONGESTION
-	{280, 2},  // TCP_CORK
-	{280, 8},  // TCP_DEFER_ACCEPT
-	{280, 45}, // TCP_DELACK_MAX_US
-	{280, 21}, // TCP_FASTOPEN
-	{280, 28}, // TCP_FASTOPEN_CONNECT
-	{280, 31}, // TCP_FASTOPEN_KEY
-	{280, 32}, // TCP_FASTOPEN_NO_COOKIE
-	{280, 10}, // TCP_INFO
-	{280, 34}, // TCP_INQ
-	{280, 42}, // TCP_IS_MPTCP
-	{280, 5},  // TCP_KEEPCNT
-	{280, 3},  // TCP_KEEPIDLE
-	{280, 4},  // TCP_KEEPINTVL
-	{280, 7},  // TCP_LINGER2
-	{280, 1},  // TCP_MAXSEG
-	{280, 13}, // TCP_MD5SIG
-	{280, 30}, // TCP_MD5SIG_EXT
-	{280, 0},  // TCP_NODELAY
-	{280, 23}, // TCP_NOTSENT_LOWAT
-	{281, 0},  // TCP_NO_QUEUE
-	{280, 19}, // TCP_QUEUE_SEQ
-	{280, 11}, // TCP_QUICKACK
-	{281, 1},  // TCP_RECV_QUEUE
-	{280, 17}, // TCP_REPAIR
-	{282, 1},  // TCP_REPAIR_OFF
-	{282, 2},  // TCP_REPAIR_OFF_NO_WP
-	{282, 0},  // TCP_REPAIR_ON
-	{280, 20}, // TCP_REPAIR_OPTIONS
-	{280, 18}, // TCP_REPAIR_QUEUE
-	{280, 27}, // TCP_REPAIR_WINDOW
-	{280, 43}, // TCP_RTO_MAX_MS
-	{280, 44}, // TCP_RTO_MIN_US
-	{280, 26}, // TCP_SAVED_SYN
-	{280, 25}, // TCP_SAVE_SYN
-	{281, 2},  // TCP_SEND_QUEUE
-	{280, 6},  // TCP_SYNCNT
-	{280, 15}, // TCP_THIN_DUPACK
-	{280, 14}, // TCP_THIN_LINEAR_TIMEOUTS
-	{280, 22}, // TCP_TIMESTAMP
-	{280, 36}, // TCP_TX_DELAY
-	{280, 29}, // TCP_ULP
-	{280, 16}, // TCP_USER_TIMEOUT
-	{280, 9},  // TCP_WINDOW_CLAMP
-	{280, 33}, // TCP_ZEROCOPY_RECEIVE
-	{87, 8},   // TCSBRK
-	{87, 36},  // TCSBRKP
-	{87, 5},   // TCSETA
-	{87, 7},   // TCSETAF
-	{87, 6},   // TCSETAW
-	{87, 1},   // TCSETS
-	{87, 41},  // TCSETS2
-	{87, 3},   // TCSETSF
-	{87, 43},  // TCSETSF2
-	{87, 2},   // TCSETSW
-	{87, 42},  // TCSETSW2
-	{87, 50},  // TCSETX
-	{87, 51},  // TCSETXF
-	{87, 52},  // TCSETXW
-	{87, 9},   // TCXONC
-	{289, 0},  // TFD_CLOEXEC
-	{87, 594}, // TFD_IOC_SET_TICKS
-	{289, 1},  // TFD_NONBLOCK
-	{290, 0},  // TFD_TIMER_ABSTIME
-	{290, 1},  // TFD_TIMER_CANCEL_ON_SET
-	{287, 0},  // TIMER_ABSTIME
-	{122, 0},  // TIME_NS
-	{87, 38},  // TIOCCBRK
-	{87, 28},  // TIOCCONS
-	{87, 11},  // TIOCEXCL
-	{87, 48},  // TIOCGDEV
-	{87, 35},  // TIOCGETD
-	{87, 57},  // TIOCGEXCL
-	{87, 72},  // TIOCGICOUNT
-	{87, 65},  // TIOCGLCKTRMIOS
-	{87, 14},  // TIOCGPGRP
-	{87, 55},  // TIOCGPKT
-	{87, 56},  // TIOCGPTLCK
-	{87, 46},  // TIOCGPTN
-	{87, 58},  // TIOCGPTPEER
-	{87, 44},  // TIOCGRS485
-	{87, 29},  // TIOCGSERIAL
-	{87, 39},  // TIOCGSID
-	{87, 24},  // TIOCGSOFTCAR
-	{87, 18},  // TIOCGWINSZ
-	{87, 27},  // TIOCLINUX
-	{87, 22},  // TIOCMBIC
-	{87, 21},  // TIOCMBIS
-	{87, 20},  // TIOCMGET
-	{87, 71},  // TIOCMIWAIT
-	{87, 23},  // TIOCMSET
-	{296, 6},  // TIOCM_CAR
-	{296, 5},  // TIOCM_CTS
-	{296, 8},  // TIOCM_DSR
-	{296, 1},  // TIOCM_DTR
-	{296, 0},  // TIOCM_LE
-	{296, 11}, // TIOCM_LOOP
-	{296, 9},  // TIOCM_OUT1
-	{296, 10}, // TIOCM_OUT2
-	{296, 7},  // TIOCM_RNG
-	{296, 2},  // TIOCM_RTS
-	{296, 4},  // TIOCM_SR
-	{296, 3},  // TIOCM_ST
-	{87, 33},  // TIOCNOTTY
-	{87, 12},  // TIOCNXCL
-	{87, 16},  // TIOCOUTQ
-	{87, 31},  // TIOCPKT
-	{297, 0},  // TIOCPKT_DATA
-	{297, 6},  // TIOCPKT_DOSTOP
-	{297, 1},  // TIOCPKT_FLUSHREAD
-	{297, 2},  // TIOCPKT_FLUSHWRITE
-	{297, 7},  // TIOCPKT_IOCTL
-	{297, 5},  // TIOCPKT_NOSTOP
-	{297, 4},  // TIOCPKT_START
-	{297, 3},  // TIOCPKT_STOP
-	{87, 37},  // TIOCSBRK
-	{87, 13},  // TIOCSCTTY
-	{87, 62},  // TIOCSERCONFIG
-	{87, 68},  // TIOCSERGETLSR
-	{87, 69},  // TIOCSERGETMULTI
-	{87, 67},  // TIOCSERGSTRUCT
-	{87, 63},  // TIOCSERGWILD
-	{87, 70},  // TIOCSERSETMULTI
-	{87, 64},  // TIOCSERSWILD
-	{87, 34},  // TIOCSETD
-	{87, 53},  // TIOCSIG
-	{87, 66},  // TIOCSLCKTRMIOS
-	{87, 15},  // TIOCSPGRP
-	{87, 47},  // TIOCSPTLCK
-	{87, 45},  // TIOCSRS485
-	{87, 30},  // TIOCSSERIAL
-	{87, 25},  // TIOCSSOFTCAR
-	{87, 17},  // TIOCSTI
-	{87, 19},  // TIOCSWINSZ
-	{87, 54},  // TIOCVHANGUP
-	{285, 8},  // TOSTOP
-	{292, 0},  // TPACKET_V1
-	{292, 1},  // TPACKET_V2
-	{292, 2},  // TPACKET_V3
-	{87, 458}, // TUNATTACHFILTER
-	{87, 459}, // TUNDETACHFILTER
-	{87, 472}, // TUNGETDEVNETNS
-	{87, 452}, // TUNGETFEATURES
-	{87, 464}, // TUNGETFILTER
-	{87, 455}, // TUNGETIFF
-	{87, 456}, // TUNGETSNDBUF
-	{87, 468}, // TUNGETVNETBE
-	{87, 460}, // TUNGETVNETHDRSZ
-	{87, 466}, // TUNGETVNETLE
-	{87, 471}, // TUNSETCARRIER
-	{87, 446}, // TUNSETDEBUG
-	{87, 470}, // TUNSETFILTEREBPF
-	{87, 451}, // TUNSETGROUP
-	{87, 447}, // TUNSETIFF
-	{87, 463}, // TUNSETIFINDEX
-	{87, 450}, // TUNSETLINK
-	{87, 445}, // TUNSETNOCSUM
-	{87, 453}, // TUNSETOFFLOAD
-	{87, 449}, // TUNSETOWNER
-	{87, 448}, // TUNSETPERSIST
-	{87, 462}, // TUNSETQUEUE
-	{87, 457}, // TUNSETSNDBUF
-	{87, 469}, // TUNSETSTEERINGEBPF
-	{87, 454}, // TUNSETTXFILTER
-	{87, 467}, // TUNSETVNETBE
-	{87, 461}, // TUNSETVNETHDRSZ
-	{87, 465}, // TUNSETVNETLE
-	{87, 636}, // UDMABUF_CREATE
-	{87, 637}, // UDMABUF_CREATE_LIST
-	{299, 0},  // UDP_CORK
-	{299, 1},  // UDP_ENCAP
-	{300, 1},  // UDP_ENCAP_ESPINUDP
-	{300, 0},  // UDP_ENCAP_ESPINUDP_NON_IKE
-	{300, 3},  // UDP_ENCAP_GTP0
-	{300, 4},  // UDP_ENCAP_GTP1U
-	{300, 2},  // UDP_ENCAP_L2TPINUDP
-	{300, 6},  // UDP_ENCAP_OVPNINUDP
-	{300, 5},  // UDP_ENCAP_RXRPC
-	{299, 5},  // UDP_GRO
-	{299, 3},  // UDP_NO_CHECK6_RX
-	{299, 2},  // UDP_NO_CHECK6_TX
-	{299, 4},  // UDP_SEGMENT
-	{87, 597}, // UFFDIO_API
-	{87, 605}, // UFFDIO_CONTINUE
-	{87, 601}, // UFFDIO_COPY
-	{87, 603}, // UFFDIO_MOVE
-	{87, 606}, // UFFDIO_POISON
-	{87, 598}, // UFFDIO_REGISTER
-	{302, 2},  // UFFDIO_REGISTER_MODE_MINOR
-	{302, 0},  // UFFDIO_REGISTER_MODE_MISSING
-	{302, 3},  // UFFDIO_REGISTER_MODE_RWP
-	{302, 1},  // UFFDIO_REGISTER_MODE_WP
-	{87, 607}, // UFFDIO_RWPROTECT
-	{87, 608}, // UFFDIO_SET_MODE
-	{87, 599}, // UFFDIO_UNREGISTER
-	{87, 600}, // UFFDIO_WAKE
-	{87, 604}, // UFFDIO_WRITEPROTECT
-	{87, 602}, // UFFDIO_ZEROPAGE
-	{301, 1},  // UFFD_FEATURE_EVENT_FORK
-	{301, 2},  // UFFD_FEATURE_EVENT_REMAP
-	{301, 3},  // UFFD_FEATURE_EVENT_REMOVE
-	{301, 6},  // UFFD_FEATURE_EVENT_UNMAP
-	{301, 11}, // UFFD_FEATURE_EXACT_ADDRESS
-	{301, 9},  // UFFD_FEATURE_MINOR_HUGETLBFS
-	{301, 10}, // UFFD_FEATURE_MINOR_SHMEM
-	{301, 4},  // UFFD_FEATURE_MISSING_HUGETLBFS
-	{301, 5},  // UFFD_FEATURE_MISSING_SHMEM
-	{301, 16}, // UFFD_FEATURE_MOVE
-	{301, 0},  // UFFD_FEATURE_PAGEFAULT_FLAG_WP
-	{301, 14}, // UFFD_FEATURE_POISON
-	{301, 17}, // UFFD_FEATURE_RWP
-	{301, 18}, // UFFD_FEATURE_RWP_ASYNC
-	{301, 7},  // UFFD_FEATURE_SIGBUS
-	{301, 8},  // UFFD_FEATURE_THREAD_ID
-	{301, 15}, // UFFD_FEATURE_WP_ASYNC
-	{301, 12}, // UFFD_FEATURE_WP_HUGETLBFS_SHMEM
-	{301, 13}, // UFFD_FEATURE_WP_UNPOPULATED
-	{306, 0},  // UFFD_USER_MODE_ONLY
-	{87, 753}, // UI_ABS_SETUP
-	{87, 767}, // UI_BEGIN_FF_ERASE
-	{87, 765}, // UI_BEGIN_FF_UPLOAD
-	{87, 750}, // UI_DEV_CREATE
-	{87, 751}, // UI_DEV_DESTROY
-	{87, 752}, // UI_DEV_SETUP
-	{87, 768}, // UI_END_FF_ERASE
-	{87, 766}, // UI_END_FF_UPLOAD
-	{87, 769}, // UI_GET_VERSION
-	{87, 757}, // UI_SET_ABSBIT
-	{87, 754}, // UI_SET_EVBIT
-	{87, 761}, // UI_SET_FFBIT
-	{87, 755}, // UI_SET_KEYBIT
-	{87, 759}, // UI_SET_LEDBIT
-	{87, 758}, // UI_SET_MSCBIT
-	{87, 762}, // UI_SET_PHYS
-	{87, 764}, // UI_SET_PROPBIT
-	{87, 756}, // UI_SET_RELBIT
-	{87, 760}, // UI_SET_SNDBIT
-	{87, 763}, // UI_SET_SWBIT
-	{303, 3},  // UMOUNT_NOFOLLOW
-	{162, 6},  // UNAME26
-	{304, 14}, // UNSHARE_EMPTY_MNTNS
-	{87, 914}, // USBDEVFS_ALLOC_STREAMS
-	{87, 919}, // USBDEVFS_ALLOW_SUSPEND
-	{87, 891}, // USBDEVFS_BULK
-	{87, 901}, // USBDEVFS_CLAIMINTERFACE
-	{87, 910}, // USBDEVFS_CLAIM_PORT
-	{87, 907}, // USBDEVFS_CLEAR_HALT
-	{87, 909}, // USBDEVFS_CONNECT
-	{87, 903}, // USBDEVFS_CONNECTINFO
-	{87, 890}, // USBDEVFS_CONTROL
-	{87, 897}, // USBDEVFS_DISCARDURB
-	{87, 908}, // USBDEVFS_DISCONNECT
-	{87, 913}, // USBDEVFS_DISCONNECT_CLAIM
-	{87, 900}, // USBDEVFS_DISCSIGNAL
-	{87, 916}, // USBDEVFS_DROP_PRIVILEGES
-	{87, 918}, // USBDEVFS_FORBID_SUSPEND
-	{87, 915}, // USBDEVFS_FREE_STREAMS
-	{87, 895}, // USBDEVFS_GETDRIVER
-	{87, 912}, // USBDEVFS_GET_CAPABILITIES
-	{87, 917}, // USBDEVFS_GET_SPEED
-	{87, 905}, // USBDEVFS_HUB_PORTINFO
-	{87, 904}, // USBDEVFS_IOCTL
-	{87, 898}, // USBDEVFS_REAPURB
-	{87, 899}, // USBDEVFS_REAPURBNDELAY
-	{87, 902}, // USBDEVFS_RELEASEINTERFACE
-	{87, 911}, // USBDEVFS_RELEASE_PORT
-	{87, 906}, // USBDEVFS_RESET
-	{87, 892}, // USBDEVFS_RESETEP
-	{87, 894}, // USBDEVFS_SETCONFIGURATION
-	{87, 893}, // USBDEVFS_SETINTERFACE
-	{87, 896}, // USBDEVFS_SUBMITURB
-	{87, 920}, // USBDEVFS_WAIT_FOR_RESUME
-	{87, 596}, // USERFAULTFD_IOC_NEW
-	{122, 5},  // USER_NS
-	{212, 18}, // USRQUOTA
-	{307, 0},  // UTIME_NOW
-	{307, 1},  // UTIME_OMIT
-	{122, 3},  // UTS_NS
-	{87, 147}, // VFAT_IOCTL_READDIR_BOTH
-	{87, 148}, // VFAT_IOCTL_READDIR_SHORT
-	{87, 523}, // VHOST_ATTACH_VRING_WORKER
-	{87, 516}, // VHOST_FREE_WORKER
-	{87, 531}, // VHOST_GET_BACKEND_FEATURES
-	{87, 508}, // VHOST_GET_FEATURES
-	{87, 559}, // VHOST_GET_FEATURES_ARRAY
-	{87, 562}, // VHOST_GET_FORK_FROM_OWNER
-	{87, 520}, // VHOST_GET_VRING_BASE
-	{87, 529}, // VHOST_GET_VRING_BUSYLOOP_TIMEOUT
-	{87, 522}, // VHOST_GET_VRING_ENDIAN
-	{87, 524}, // VHOST_GET_VRING_WORKER
-	{87, 532}, // VHOST_NET_SET_BACKEND
-	{87, 515}, // VHOST_NEW_WORKER
-	{87, 511}, // VHOST_RESET_OWNER
-	{87, 534}, // VHOST_SCSI_CLEAR_ENDPOINT
-	{87, 535}, // VHOST_SCSI_GET_ABI_VERSION
-	{87, 537}, // VHOST_SCSI_GET_EVENTS_MISSED
-	{87, 533}, // VHOST_SCSI_SET_ENDPOINT
-	{87, 536}, // VHOST_SCSI_SET_EVENTS_MISSED
-	{87, 530}, // VHOST_SET_BACKEND_FEATURES
-	{87, 509}, // VHOST_SET_FEATURES
-	{87, 560}, // VHOST_SET_FEATURES_ARRAY
-	{87, 561}, // VHOST_SET_FORK_FROM_OWNER
-	{87, 513}, // VHOST_SET_LOG_BASE
-	{87, 514}, // VHOST_SET_LOG_FD
-	{87, 512}, // VHOST_SET_MEM_TABLE
-	{87, 510}, // VHOST_SET_OWNER
-	{87, 518}, // VHOST_SET_VRING_ADDR
-	{87, 519}, // VHOST_SET_VRING_BASE
-	{87, 528}, // VHOST_SET_VRING_BUSYLOOP_TIMEOUT
-	{87, 526}, // VHOST_SET_VRING_CALL
-	{87, 521}, // VHOST_SET_VRING_ENDIAN
-	{87, 527}, // VHOST_SET_VRING_ERR
-	{87, 525}, // VHOST_SET_VRING_KICK
-	{87, 517}, // VHOST_SET_VRING_NUM
-	{87, 550}, // VHOST_VDPA_GET_AS_NUM
-	{87, 543}, // VHOST_VDPA_GET_CONFIG
-	{87, 549}, // VHOST_VDPA_GET_CONFIG_SIZE
-	{87, 540}, // VHOST_VDPA_GET_DEVICE_ID
-	{87, 557}, // VHOST_VDPA_GET_GROUP_NUM
-	{87, 548}, // VHOST_VDPA_GET_IOVA_RANGE
-	{87, 541}, // VHOST_VDPA_GET_STATUS
-	{87, 556}, // VHOST_VDPA_GET_VQS_COUNT
-	{87, 555}, // VHOST_VDPA_GET_VRING_DESC_GROUP
-	{87, 551}, // VHOST_VDPA_GET_VRING_GROUP
-	{87, 546}, // VHOST_VDPA_GET_VRING_NUM
-	{87, 558}, // VHOST_VDPA_GET_VRING_SIZE
-	{87, 554}, // VHOST_VDPA_RESUME
-	{87, 544}, // VHOST_VDPA_SET_CONFIG
-	{87, 547}, // VHOST_VDPA_SET_CONFIG_CALL
-	{87, 552}, // VHOST_VDPA_SET_GROUP_ASID
-	{87, 542}, // VHOST_VDPA_SET_STATUS
-	{87, 545}, // VHOST_VDPA_SET_VRING_ENABLE
-	{87, 553}, // VHOST_VDPA_SUSPEND
-	{87, 538}, // VHOST_VSOCK_SET_GUEST_CID
-	{87, 539}, // VHOST_VSOCK_SET_RUNNING
-	{308, 1},  // VM86_ENTER
-	{308, 2},  // VM86_ENTER_NO_BYPASS
-	{308, 4},  // VM86_FREE_IRQ
-	{308, 6},  // VM86_GET_AND_RESET_IRQ
-	{308, 5},  // VM86_GET_IRQ_BITS
-	{308, 0},  // VM86_PLUS_INSTALL_CHECK
-	{308, 3},  // VM86_REQUEST_IRQ
-	{286, 12}, // VT0
-	{286, 13}, // VT1
-	{309, 2},  // VT_ACKACQ
-	{87, 644}, // VT_ACTIVATE
-	{309, 0},  // VT_AUTO
-	{87, 646}, // VT_DISALLOCATE
-	{87, 654}, // VT_GETCONSIZECSRPOS
-	{87, 651}, // VT_GETHIFONTMASK
-	{87, 639}, // VT_GETMODE
-	{87, 641}, // VT_GETSTATE
-	{87, 649}, // VT_LOCKSWITCH
-	{87, 638}, // VT_OPENQRY
-	{309, 1},  // VT_PROCESS
-	{87, 643}, // VT_RELDISP
-	{87, 647}, // VT_RESIZE
-	{87, 648}, // VT_RESIZEX
-	{87, 642}, // VT_SENDSIG
-	{87, 653}, // VT_SETACTIVATE
-	{87, 640}, // VT_SETMODE
-	{87, 650}, // VT_UNLOCKSWITCH
-	{87, 645}, // VT_WAITACTIVE
-	{87, 652}, // VT_WAITEVENT
-	{310, 4},  // WCONTINUED
-	{87, 725}, // WDIOC_GETBOOTSTATUS
-	{87, 732}, // WDIOC_GETPRETIMEOUT
-	{87, 724}, // WDIOC_GETSTATUS
-	{87, 723}, // WDIOC_GETSUPPORT
-	{87, 726}, // WDIOC_GETTEMP
-	{87, 733}, // WDIOC_GETTIMELEFT
-	{87, 730}, // WDIOC_GETTIMEOUT
-	{87, 728}, // WDIOC_KEEPALIVE
-	{87, 727}, // WDIOC_SETOPTIONS
-	{87, 731}, // WDIOC_SETPRETIMEOUT
-	{87, 729}, // WDIOC_SETTIMEOUT
-	{310, 3},  // WEXITED
-	{162, 14}, // WHOLE_SECONDS
-	{310, 0},  // WNOHANG
-	{310, 5},  // WNOWAIT
-	{310, 1},  // WSTOPPED
-	{310, 2},  // WUNTRACED
+	{261, 0},  // SIG_BLOCK
+	{263, 0},  // SIG_DFL
+	{263, 2},  // SIG_ERR
+	{263, 1},  // SIG_IGN
+	{261, 2},  // SIG_SETMASK
+	{261, 1},  // SIG_UNBLOCK
+	{89, 426}, // SIOCADDDLCI
+	{89, 399}, // SIOCADDMULTI
+	{89, 370}, // SIOCADDRT
+	{89, 444}, // SIOCATMARK
+	{89, 435}, // SIOCBONDCHANGEACTIVE
+	{89, 430}, // SIOCBONDENSLAVE
+	{89, 434}, // SIOCBONDINFOQUERY
+	{89, 431}, // SIOCBONDRELEASE
+	{89, 432}, // SIOCBONDSETHWADDR
+	{89, 433}, // SIOCBONDSLAVEINFOQUERY
+	{89, 436}, // SIOCBRADDBR
+	{89, 438}, // SIOCBRADDIF
+	{89, 437}, // SIOCBRDELBR
+	{89, 439}, // SIOCBRDELIF
+	{89, 418}, // SIOCDARP
+	{89, 427}, // SIOCDELDLCI
+	{89, 400}, // SIOCDELMULTI
+	{89, 371}, // SIOCDELRT
+	{89, 404}, // SIOCDIFADDR
+	{89, 421}, // SIOCDRARP
+	{89, 411}, // SIOCETHTOOL
+	{89, 419}, // SIOCGARP
+	{89, 441}, // SIOCGHWTSTAMP
+	{89, 378}, // SIOCGIFADDR
+	{89, 407}, // SIOCGIFBR
+	{89, 382}, // SIOCGIFBRDADDR
+	{89, 375}, // SIOCGIFCONF
+	{89, 406}, // SIOCGIFCOUNT
+	{89, 380}, // SIOCGIFDSTADDR
+	{89, 394}, // SIOCGIFENCAP
+	{89, 376}, // SIOCGIFFLAGS
+	{89, 396}, // SIOCGIFHWADDR
+	{89, 401}, // SIOCGIFINDEX
+	{89, 424}, // SIOCGIFMAP
+	{89, 388}, // SIOCGIFMEM
+	{89, 386}, // SIOCGIFMETRIC
+	{89, 390}, // SIOCGIFMTU
+	{89, 373}, // SIOCGIFNAME
+	{89, 384}, // SIOCGIFNETMASK
+	{89, 403}, // SIOCGIFPFLAGS
+	{89, 397}, // SIOCGIFSLAVE
+	{89, 409}, // SIOCGIFTXQLEN
+	{89, 428}, // SIOCGIFVLAN
+	{89, 412}, // SIOCGMIIPHY
+	{89, 413}, // SIOCGMIIREG
+	{89, 443}, // SIOCGPGRP
+	{89, 422}, // SIOCGRARP
+	{89, 417}, // SIOCGSKNS
+	{89, 369}, // SIOCGSTAMPNS_NEW
+	{89, 367}, // SIOCGSTAMPNS_OLD
+	{89, 368}, // SIOCGSTAMP_NEW
+	{89, 366}, // SIOCGSTAMP_OLD
+	{89, 416}, // SIOCOUTQNSD
+	{89, 372}, // SIOCRTMSG
+	{89, 420}, // SIOCSARP
+	{89, 440}, // SIOCSHWTSTAMP
+	{89, 379}, // SIOCSIFADDR
+	{89, 408}, // SIOCSIFBR
+	{89, 383}, // SIOCSIFBRDADDR
+	{89, 381}, // SIOCSIFDSTADDR
+	{89, 395}, // SIOCSIFENCAP
+	{89, 377}, // SIOCSIFFLAGS
+	{89, 393}, // SIOCSIFHWADDR
+	{89, 405}, // SIOCSIFHWBROADCAST
+	{89, 374}, // SIOCSIFLINK
+	{89, 425}, // SIOCSIFMAP
+	{89, 389}, // SIOCSIFMEM
+	{89, 387}, // SIOCSIFMETRIC
+	{89, 391}, // SIOCSIFMTU
+	{89, 392}, // SIOCSIFNAME
+	{89, 385}, // SIOCSIFNETMASK
+	{89, 402}, // SIOCSIFPFLAGS
+	{89, 398}, // SIOCSIFSLAVE
+	{89, 410}, // SIOCSIFTXQLEN
+	{89, 429}, // SIOCSIFVLAN
+	{89, 414}, // SIOCSMIIREG
+	{89, 442}, // SIOCSPGRP
+	{89, 423}, // SIOCSRARP
+	{89, 415}, // SIOCWANDEV
+	{260, 5},  // SI_ASYNCIO
+	{260, 9},  // SI_ASYNCNL
+	{260, 8},  // SI_DETHREAD
+	{260, 1},  // SI_KERNEL
+	{260, 4},  // SI_MESGQ
+	{260, 2},  // SI_QUEUE
+	{260, 6},  // SI_SIGIO
+	{260, 3},  // SI_TIMER
+	{260, 7},  // SI_TKILL
+	{260, 0},  // SI_USER
+	{89, 970}, // SNDCTL_TMR_CONTINUE
+	{89, 968}, // SNDCTL_TMR_START
+	{89, 969}, // SNDCTL_TMR_STOP
+	{268, 0},  // SOCK_CLOEXEC
+	{269, 5},  // SOCK_DCCP
+	{269, 1},  // SOCK_DGRAM
+	{268, 1},  // SOCK_NONBLOCK
+	{269, 6},  // SOCK_PACKET
+	{269, 2},  // SOCK_RAW
+	{266, 1},  // SOCK_RCVBUF_LOCK
+	{269, 3},  // SOCK_RDM
+	{269, 4},  // SOCK_SEQPACKET
+	{266, 0},  // SOCK_SNDBUF_LOCK
+	{269, 0},  // SOCK_STREAM
+	{267, 15}, // SOF_TIMESTAMPING_BIND_PHC
+	{267, 10}, // SOF_TIMESTAMPING_OPT_CMSG
+	{267, 7},  // SOF_TIMESTAMPING_OPT_ID
+	{267, 16}, // SOF_TIMESTAMPING_OPT_ID_TCP
+	{267, 13}, // SOF_TIMESTAMPING_OPT_PKTINFO
+	{267, 17}, // SOF_TIMESTAMPING_OPT_RX_FILTER
+	{267, 12}, // SOF_TIMESTAMPING_OPT_STATS
+	{267, 11}, // SOF_TIMESTAMPING_OPT_TSONLY
+	{267, 14}, // SOF_TIMESTAMPING_OPT_TX_SWHW
+	{267, 6},  // SOF_TIMESTAMPING_RAW_HARDWARE
+	{267, 2},  // SOF_TIMESTAMPING_RX_HARDWARE
+	{267, 3},  // SOF_TIMESTAMPING_RX_SOFTWARE
+	{267, 4},  // SOF_TIMESTAMPING_SOFTWARE
+	{267, 5},  // SOF_TIMESTAMPING_SYS_HARDWARE
+	{267, 9},  // SOF_TIMESTAMPING_TX_ACK
+	{267, 18}, // SOF_TIMESTAMPING_TX_COMPLETION
+	{267, 0},  // SOF_TIMESTAMPING_TX_HARDWARE
+	{267, 8},  // SOF_TIMESTAMPING_TX_SCHED
+	{267, 1},  // SOF_TIMESTAMPING_TX_SOFTWARE
+	{271, 0},  // SOF_TXTIME_DEADLINE_MODE
+	{271, 1},  // SOF_TXTIME_REPORT_ERRORS
+	{272, 18}, // SOL_AAL
+	{272, 32}, // SOL_ALG
+	{272, 11}, // SOL_ATALK
+	{272, 17}, // SOL_ATM
+	{272, 10}, // SOL_AX25
+	{272, 27}, // SOL_BLUETOOTH
+	{272, 31}, // SOL_CAIF
+	{272, 22}, // SOL_DCCP
+	{272, 14}, // SOL_DECNET
+	{272, 5},  // SOL_ICMPV6
+	{272, 0},  // SOL_IP
+	{272, 4},  // SOL_IPV6
+	{272, 9},  // SOL_IPX
+	{272, 19}, // SOL_IRDA
+	{272, 30}, // SOL_IUCV
+	{272, 34}, // SOL_KCM
+	{272, 21}, // SOL_LLC
+	{272, 38}, // SOL_MCTP
+	{272, 37}, // SOL_MPTCP
+	{272, 20}, // SOL_NETBEUI
+	{272, 23}, // SOL_NETLINK
+	{272, 12}, // SOL_NETROM
+	{272, 33}, // SOL_NFC
+	{272, 16}, // SOL_PACKET
+	{272, 28}, // SOL_PNPIPE
+	{272, 26}, // SOL_PPPOL2TP
+	{272, 8},  // SOL_RAW
+	{272, 29}, // SOL_RDS
+	{272, 13}, // SOL_ROSE
+	{272, 25}, // SOL_RXRPC
+	{272, 6},  // SOL_SCTP
+	{272, 39}, // SOL_SMC
+	{272, 1},  // SOL_SOCKET
+	{272, 2},  // SOL_TCP
+	{272, 24}, // SOL_TIPC
+	{272, 35}, // SOL_TLS
+	{272, 3},  // SOL_UDP
+	{272, 7},  // SOL_UDPLITE
+	{272, 40}, // SOL_VSOCK
+	{272, 15}, // SOL_X25
+	{272, 36}, // SOL_XDP
+	{265, 30}, // SO_ACCEPTCONN
+	{265, 46}, // SO_ATTACH_BPF
+	{265, 27}, // SO_ATTACH_FILTER
+	{265, 47}, // SO_ATTACH_REUSEPORT_CBPF
+	{265, 48}, // SO_ATTACH_REUSEPORT_EBPF
+	{265, 26}, // SO_BINDTODEVICE
+	{265, 56}, // SO_BINDTOIFINDEX
+	{265, 44}, // SO_BPF_EXTENSIONS
+	{265, 5},  // SO_BROADCAST
+	{265, 15}, // SO_BSDCOMPAT
+	{265, 69}, // SO_BUF_LOCK
+	{265, 42}, // SO_BUSY_POLL
+	{265, 67}, // SO_BUSY_POLL_BUDGET
+	{265, 49}, // SO_CNX_ADVICE
+	{265, 52}, // SO_COOKIE
+	{265, 0},  // SO_DEBUG
+	{265, 28}, // SO_DETACH_FILTER
+	{265, 65}, // SO_DETACH_REUSEPORT_BPF
+	{265, 76}, // SO_DEVMEM_DMABUF
+	{265, 77}, // SO_DEVMEM_DONTNEED
+	{265, 75}, // SO_DEVMEM_LINEAR
+	{265, 35}, // SO_DOMAIN
+	{265, 4},  // SO_DONTROUTE
+	{265, 3},  // SO_ERROR
+	{265, 45}, // SO_INCOMING_CPU
+	{265, 51}, // SO_INCOMING_NAPI_ID
+	{265, 80}, // SO_INQ
+	{265, 10}, // SO_KEEPALIVE
+	{265, 14}, // SO_LINGER
+	{265, 40}, // SO_LOCK_FILTER
+	{265, 33}, // SO_MARK
+	{265, 43}, // SO_MAX_PACING_RATE
+	{265, 50}, // SO_MEMINFO
+	{265, 68}, // SO_NETNS_COOKIE
+	{265, 39}, // SO_NOFCS
+	{265, 12}, // SO_NO_CHECK
+	{265, 11}, // SO_OOBINLINE
+	{265, 17}, // SO_PASSCRED
+	{265, 73}, // SO_PASSPIDFD
+	{265, 79}, // SO_PASSRIGHTS
+	{265, 32}, // SO_PASSSEC
+	{265, 38}, // SO_PEEK_OFF
+	{265, 18}, // SO_PEERCRED
+	{265, 53}, // SO_PEERGROUPS
+	{265, 29}, // SO_PEERNAME
+	{265, 74}, // SO_PEERPIDFD
+	{265, 31}, // SO_PEERSEC
+	{265, 66}, // SO_PREFER_BUSY_POLL
+	{265, 13}, // SO_PRIORITY
+	{265, 34}, // SO_PROTOCOL
+	{265, 7},  // SO_RCVBUF
+	{265, 9},  // SO_RCVBUFFORCE
+	{265, 19}, // SO_RCVLOWAT
+	{265, 72}, // SO_RCVMARK
+	{265, 78}, // SO_RCVPRIORITY
+	{265, 63}, // SO_RCVTIMEO_NEW
+	{265, 21}, // SO_RCVTIMEO_OLD
+	{265, 70}, // SO_RESERVE_MEM
+	{265, 1},  // SO_REUSEADDR
+	{265, 16}, // SO_REUSEPORT
+	{265, 81}, // SO_RIGHTS_NOTRUNC
+	{265, 36}, // SO_RXQ_OVFL
+	{265, 23}, // SO_SECURITY_AUTHENTICATION
+	{265, 25}, // SO_SECURITY_ENCRYPTION_NETWORK
+	{265, 24}, // SO_SECURITY_ENCRYPTION_TRANSPORT
+	{265, 41}, // SO_SELECT_ERR_QUEUE
+	{265, 6},  // SO_SNDBUF
+	{265, 8},  // SO_SNDBUFFORCE
+	{265, 20}, // SO_SNDLOWAT
+	{265, 64}, // SO_SNDTIMEO_NEW
+	{265, 22}, // SO_SNDTIMEO_OLD
+	{265, 62}, // SO_TIMESTAMPING_NEW
+	{265, 59}, // SO_TIMESTAMPING_OLD
+	{265, 61}, // SO_TIMESTAMPNS_NEW
+	{265, 58}, // SO_TIMESTAMPNS_OLD
+	{265, 60}, // SO_TIMESTAMP_NEW
+	{265, 57}, // SO_TIMESTAMP_OLD
+	{265, 71}, // SO_TXREHASH
+	{265, 55}, // SO_TXTIME
+	{265, 2},  // SO_TYPE
+	{265, 37}, // SO_WIFI_STATUS
+	{265, 54}, // SO_ZEROCOPY
+	{273, 3},  // SPLICE_F_GIFT
+	{273, 2},  // SPLICE_F_MORE
+	{273, 0},  // SPLICE_F_MOVE
+	{273, 1},  // SPLICE_F_NONBLOCK
+	{274, 5},  // SPU_CREATE_AFFINITY_MEM
+	{274, 4},  // SPU_CREATE_AFFINITY_SPU
+	{274, 0},  // SPU_CREATE_EVENTS_ENABLED
+	{274, 1},  // SPU_CREATE_GANG
+	{274, 3},  // SPU_CREATE_ISOLATE
+	{274, 2},  // SPU_CREATE_NOSCHED
+	{275, 0},  // SS_AUTODISARM
+	{275, 2},  // SS_DISABLE
+	{275, 1},  // SS_ONSTACK
+	{277, 0},  // STATMOUNT_BY_FD
+	{276, 8},  // STATMOUNT_FS_SUBTYPE
+	{276, 5},  // STATMOUNT_FS_TYPE
+	{276, 1},  // STATMOUNT_MNT_BASIC
+	{276, 14}, // STATMOUNT_MNT_GIDMAP
+	{276, 6},  // STATMOUNT_MNT_NS_ID
+	{276, 7},  // STATMOUNT_MNT_OPTS
+	{276, 4},  // STATMOUNT_MNT_POINT
+	{276, 3},  // STATMOUNT_MNT_ROOT
+	{276, 13}, // STATMOUNT_MNT_UIDMAP
+	{276, 10}, // STATMOUNT_OPT_ARRAY
+	{276, 11}, // STATMOUNT_OPT_SEC_ARRAY
+	{276, 2},  // STATMOUNT_PROPAGATE_FROM
+	{276, 0},  // STATMOUNT_SB_BASIC
+	{276, 9},  // STATMOUNT_SB_SOURCE
+	{276, 12}, // STATMOUNT_SUPPORTED_MASK
+	{278, 0},  // STATX_ALL
+	{278, 7},  // STATX_ATIME
+	{279, 2},  // STATX_ATTR_APPEND
+	{279, 5},  // STATX_ATTR_AUTOMOUNT
+	{279, 0},  // STATX_ATTR_COMPRESSED
+	{279, 8},  // STATX_ATTR_DAX
+	{279, 4},  // STATX_ATTR_ENCRYPTED
+	{279, 1},  // STATX_ATTR_IMMUTABLE
+	{279, 6},  // STATX_ATTR_MOUNT_ROOT
+	{279, 3},  // STATX_ATTR_NODUMP
+	{279, 7},  // STATX_ATTR_VERITY
+	{279, 9},  // STATX_ATTR_WRITE_ATOMIC
+	{278, 1},  // STATX_BASIC_STATS
+	{278, 12}, // STATX_BLOCKS
+	{278, 13}, // STATX_BTIME
+	{278, 9},  // STATX_CTIME
+	{278, 15}, // STATX_DIOALIGN
+	{278, 19}, // STATX_DIO_READ_ALIGN
+	{278, 6},  // STATX_GID
+	{278, 10}, // STATX_INO
+	{278, 14}, // STATX_MNT_ID
+	{278, 16}, // STATX_MNT_ID_UNIQUE
+	{278, 3},  // STATX_MODE
+	{278, 8},  // STATX_MTIME
+	{278, 4},  // STATX_NLINK
+	{278, 11}, // STATX_SIZE
+	{278, 17}, // STATX_SUBVOL
+	{278, 2},  // STATX_TYPE
+	{278, 5},  // STATX_UID
+	{278, 18}, // STATX_WRITE_ATOMIC
+	{295, 15}, // STA_CLK
+	{295, 12}, // STA_CLOCKERR
+	{295, 5},  // STA_DEL
+	{295, 3},  // STA_FLL
+	{295, 7},  // STA_FREQHOLD
+	{295, 4},  // STA_INS
+	{295, 14}, // STA_MODE
+	{295, 13}, // STA_NANO
+	{295, 0},  // STA_PLL
+	{295, 11}, // STA_PPSERROR
+	{295, 1},  // STA_PPSFREQ
+	{295, 9},  // STA_PPSJITTER
+	{295, 8},  // STA_PPSSIGNAL
+	{295, 2},  // STA_PPSTIME
+	{295, 10}, // STA_PPSWANDER
+	{295, 6},  // STA_UNSYNC
+	{164, 15}, // STICKY_TIMEOUTS
+	{179, 0},  // SUID_DUMP_DISABLE
+	{179, 2},  // SUID_DUMP_ROOT
+	{179, 1},  // SUID_DUMP_USER
+	{280, 1},  // SWAP_FLAG_DISCARD
+	{280, 2},  // SWAP_FLAG_DISCARD_ONCE
+	{280, 3},  // SWAP_FLAG_DISCARD_PAGES
+	{280, 0},  // SWAP_FLAG_PREFER
+	{281, 2},  // SYNC_FILE_RANGE_WAIT_AFTER
+	{281, 0},  // SYNC_FILE_RANGE_WAIT_BEFORE
+	{281, 1},  // SYNC_FILE_RANGE_WRITE
+	{282, 5},  // SYSLOG_ACTION_CLEAR
+	{282, 0},  // SYSLOG_ACTION_CLOSE
+	{282, 8},  // SYSLOG_ACTION_CONSOLE_LEVEL
+	{282, 6},  // SYSLOG_ACTION_CONSOLE_OFF
+	{282, 7},  // SYSLOG_ACTION_CONSOLE_ON
+	{282, 1},  // SYSLOG_ACTION_OPEN
+	{282, 2},  // SYSLOG_ACTION_READ
+	{282, 3},  // SYSLOG_ACTION_READ_ALL
+	{282, 4},  // SYSLOG_ACTION_READ_CLEAR
+	{282, 10}, // SYSLOG_ACTION_SIZE_BUFFER
+	{282, 9},  // SYSLOG_ACTION_SIZE_UNREAD
+	{270, 4},  // SYS_ACCEPT
+	{270, 17}, // SYS_ACCEPT4
+	{270, 1},  // SYS_BIND
+	{270, 2},  // SYS_CONNECT
+	{270, 6},  // SYS_GETPEERNAME
+	{270, 5},  // SYS_GETSOCKNAME
+	{270, 14}, // SYS_GETSOCKOPT
+	{270, 3},  // SYS_LISTEN
+	{270, 9},  // SYS_RECV
+	{270, 11}, // SYS_RECVFROM
+	{270, 18}, // SYS_RECVMMSG
+	{270, 16}, // SYS_RECVMSG
+	{229, 0},  // SYS_RISCV_FLUSH_ICACHE_LOCAL
+	{270, 8},  // SYS_SEND
+	{270, 19}, // SYS_SENDMMSG
+	{270, 15}, // SYS_SENDMSG
+	{270, 10}, // SYS_SENDTO
+	{270, 13}, // SYS_SETSOCKOPT
+	{270, 12}, // SYS_SHUTDOWN
+	{270, 0},  // SYS_SOCKET
+	{270, 7},  // SYS_SOCKETPAIR
+	{290, 6},  // TAB0
+	{290, 7},  // TAB1
+	{290, 8},  // TAB2
+	{89, 10},  // TCFLSH
+	{89, 4},   // TCGETA
+	{89, 0},   // TCGETS
+	{89, 40},  // TCGETS2
+	{89, 49},  // TCGETX
+	{298, 0},  // TCIFLUSH
+	{297, 2},  // TCIOFF
+	{298, 2},  // TCIOFLUSH
+	{297, 3},  // TCION
+	{298, 1},  // TCOFLUSH
+	{297, 0},  // TCOOFF
+	{297, 1},  // TCOON
+	{284, 37}, // TCP_AO_ADD_KEY
+	{284, 38}, // TCP_AO_DEL_KEY
+	{284, 40}, // TCP_AO_GET_KEYS
+	{284, 39}, // TCP_AO_INFO
+	{284, 41}, // TCP_AO_REPAIR
+	{284, 24}, // TCP_CC_INFO
+	{284, 35}, // TCP_CM_INQ
+	{284, 12}, // TCP_CONGESTION
+	{284, 2},  // TCP_CORK
+	{284, 8},  // TCP_DEFER_ACCEPT
+	{284, 45}, // TCP_DELACK_MAX_US
+	{284, 21}, // TCP_FASTOPEN
+	{284, 28}, // TCP_FASTOPEN_CONNECT
+	{284, 31}, // TCP_FASTOPEN_KEY
+	{284, 32}, // TCP_FASTOPEN_NO_COOKIE
+	{284, 10}, // TCP_INFO
+	{284, 34}, // TCP_INQ
+	{284, 42}, // TCP_IS_MPTCP
+	{284, 5},  // TCP_KEEPCNT
+	{284, 3},  // TCP_KEEPIDLE
+	{284, 4},  // TCP_KEEPINTVL
+	{284, 7},  // TCP_LINGER2
+	{284, 1},  // TCP_MAXSEG
+	{284, 13}, // TCP_MD5SIG
+	{284, 30}, // TCP_MD5SIG_EXT
+	{284, 0},  // TCP_NODELAY
+	{284, 23}, // TCP_NOTSENT_LOWAT
+	{285, 0},  // TCP_NO_QUEUE
+	{284, 19}, // TCP_QUEUE_SEQ
+	{284, 11}, // TCP_QUICKACK
+	{285, 1},  // TCP_RECV_QUEUE
+	{284, 17}, // TCP_REPAIR
+	{286, 1},  // TCP_REPAIR_OFF
+	{286, 2},  // TCP_REPAIR_OFF_NO_WP
+	{286, 0},  // TCP_REPAIR_ON
+	{284, 20}, // TCP_REPAIR_OPTIONS
+	{284, 18}, // TCP_REPAIR_QUEUE
+	{284, 27}, // TCP_REPAIR_WINDOW
+	{284, 43}, // TCP_RTO_MAX_MS
+	{284, 44}, // TCP_RTO_MIN_US
+	{284, 26}, // TCP_SAVED_SYN
+	{284, 25}, // TCP_SAVE_SYN
+	{285, 2},  // TCP_SEND_QUEUE
+	{284, 6},  // TCP_SYNCNT
+	{284, 15}, // TCP_THIN_DUPACK
+	{284, 14}, // TCP_THIN_LINEAR_TIMEOUTS
+	{284, 22}, // TCP_TIMESTAMP
+	{284, 36}, // TCP_TX_DELAY
+	{284, 29}, // TCP_ULP
+	{284, 16}, // TCP_USER_TIMEOUT
+	{284, 9},  // TCP_WINDOW_CLAMP
+	{284, 33}, // TCP_ZEROCOPY_RECEIVE
+	{89, 8},   // TCSBRK
+	{89, 36},  // TCSBRKP
+	{89, 5},   // TCSETA
+	{89, 7},   // TCSETAF
+	{89, 6},   // TCSETAW
+	{89, 1},   // TCSETS
+	{89, 41},  // TCSETS2
+	{89, 3},   // TCSETSF
+	{89, 43},  // TCSETSF2
+	{89, 2},   // TCSETSW
+	{89, 42},  // TCSETSW2
+	{89, 50},  // TCSETX
+	{89, 51},  // TCSETXF
+	{89, 52},  // TCSETXW
+	{89, 9},   // TCXONC
+	{293, 0},  // TFD_CLOEXEC
+	{89, 594}, // TFD_IOC_SET_TICKS
+	{293, 1},  // TFD_NONBLOCK
+	{294, 0},  // TFD_TIMER_ABSTIME
+	{294, 1},  // TFD_TIMER_CANCEL_ON_SET
+	{291, 0},  // TIMER_ABSTIME
+	{124, 0},  // TIME_NS
+	{89, 38},  // TIOCCBRK
+	{89, 28},  // TIOCCONS
+	{89, 11},  // TIOCEXCL
+	{89, 48},  // TIOCGDEV
+	{89, 35},  // TIOCGETD
+	{89, 57},  // TIOCGEXCL
+	{89, 72},  // TIOCGICOUNT
+	{89, 65},  // TIOCGLCKTRMIOS
+	{89, 14},  // TIOCGPGRP
+	{89, 55},  // TIOCGPKT
+	{89, 56},  // TIOCGPTLCK
+	{89, 46},  // TIOCGPTN
+	{89, 58},  // TIOCGPTPEER
+	{89, 44},  // TIOCGRS485
+	{89, 29},  // TIOCGSERIAL
+	{89, 39},  // TIOCGSID
+	{89, 24},  // TIOCGSOFTCAR
+	{89, 18},  // TIOCGWINSZ
+	{89, 27},  // TIOCLINUX
+	{89, 22},  // TIOCMBIC
+	{89, 21},  // TIOCMBIS
+	{89, 20},  // TIOCMGET
+	{89, 71},  // TIOCMIWAIT
+	{89, 23},  // TIOCMSET
+	{300, 6},  // TIOCM_CAR
+	{300, 5},  // TIOCM_CTS
+	{300, 8},  // TIOCM_DSR
+	{300, 1},  // TIOCM_DTR
+	{300, 0},  // TIOCM_LE
+	{300, 11}, // TIOCM_LOOP
+	{300, 9},  // TIOCM_OUT1
+	{300, 10}, // TIOCM_OUT2
+	{300, 7},  // TIOCM_RNG
+	{300, 2},  // TIOCM_RTS
+	{300, 4},  // TIOCM_SR
+	{300, 3},  // TIOCM_ST
+	{89, 33},  // TIOCNOTTY
+	{89, 12},  // TIOCNXCL
+	{89, 16},  // TIOCOUTQ
+	{89, 31},  // TIOCPKT
+	{301, 0},  // TIOCPKT_DATA
+	{301, 6},  // TIOCPKT_DOSTOP
+	{301, 1},  // TIOCPKT_FLUSHREAD
+	{301, 2},  // TIOCPKT_FLUSHWRITE
+	{301, 7},  // TIOCPKT_IOCTL
+	{301, 5},  // TIOCPKT_NOSTOP
+	{301, 4},  // TIOCPKT_START
+	{301, 3},  // TIOCPKT_STOP
+	{89, 37},  // TIOCSBRK
+	{89, 13},  // TIOCSCTTY
+	{89, 62},  // TIOCSERCONFIG
+	{89, 68},  // TIOCSERGETLSR
+	{89, 69},  // TIOCSERGETMULTI
+	{89, 67},  // TIOCSERGSTRUCT
+	{89, 63},  // TIOCSERGWILD
+	{89, 70},  // TIOCSERSETMULTI
+	{89, 64},  // TIOCSERSWILD
+	{89, 34},  // TIOCSETD
+	{89, 53},  // TIOCSIG
+	{89, 66},  // TIOCSLCKTRMIOS
+	{89, 15},  // TIOCSPGRP
+	{89, 47},  // TIOCSPTLCK
+	{89, 45},  // TIOCSRS485
+	{89, 30},  // TIOCSSERIAL
+	{89, 25},  // TIOCSSOFTCAR
+	{89, 17},  // TIOCSTI
+	{89, 19},  // TIOCSWINSZ
+	{89, 54},  // TIOCVHANGUP
+	{289, 8},  // TOSTOP
+	{296, 0},  // TPACKET_V1
+	{296, 1},  // TPACKET_V2
+	{296, 2},  // TPACKET_V3
+	{89, 458}, // TUNATTACHFILTER
+	{89, 459}, // TUNDETACHFILTER
+	{89, 472}, // TUNGETDEVNETNS
+	{89, 452}, // TUNGETFEATURES
+	{89, 464}, // TUNGETFILTER
+	{89, 455}, // TUNGETIFF
+	{89, 456}, // TUNGETSNDBUF
+	{89, 468}, // TUNGETVNETBE
+	{89, 460}, // TUNGETVNETHDRSZ
+	{89, 466}, // TUNGETVNETLE
+	{89, 471}, // TUNSETCARRIER
+	{89, 446}, // TUNSETDEBUG
+	{89, 470}, // TUNSETFILTEREBPF
+	{89, 451}, // TUNSETGROUP
+	{89, 447}, // TUNSETIFF
+	{89, 463}, // TUNSETIFINDEX
+	{89, 450}, // TUNSETLINK
+	{89, 445}, // TUNSETNOCSUM
+	{89, 453}, // TUNSETOFFLOAD
+	{89, 449}, // TUNSETOWNER
+	{89, 448}, // TUNSETPERSIST
+	{89, 462}, // TUNSETQUEUE
+	{89, 457}, // TUNSETSNDBUF
+	{89, 469}, // TUNSETSTEERINGEBPF
+	{89, 454}, // TUNSETTXFILTER
+	{89, 467}, // TUNSETVNETBE
+	{89, 461}, // TUNSETVNETHDRSZ
+	{89, 465}, // TUNSETVNETLE
+	{89, 636}, // UDMABUF_CREATE
+	{89, 637}, // UDMABUF_CREATE_LIST
+	{303, 0},  // UDP_CORK
+	{303, 1},  // UDP_ENCAP
+	{304, 1},  // UDP_ENCAP_ESPINUDP
+	{304, 0},  // UDP_ENCAP_ESPINUDP_NON_IKE
+	{304, 3},  // UDP_ENCAP_GTP0
+	{304, 4},  // UDP_ENCAP_GTP1U
+	{304, 2},  // UDP_ENCAP_L2TPINUDP
+	{304, 6},  // UDP_ENCAP_OVPNINUDP
+	{304, 5},  // UDP_ENCAP_RXRPC
+	{303, 5},  // UDP_GRO
+	{303, 3},  // UDP_NO_CHECK6_RX
+	{303, 2},  // UDP_NO_CHECK6_TX
+	{303, 4},  // UDP_SEGMENT
+	{89, 597}, // UFFDIO_API
+	{89, 605}, // UFFDIO_CONTINUE
+	{89, 601}, // UFFDIO_COPY
+	{89, 603}, // UFFDIO_MOVE
+	{89, 606}, // UFFDIO_POISON
+	{89, 598}, // UFFDIO_REGISTER
+	{306, 2},  // UFFDIO_REGISTER_MODE_MINOR
+	{306, 0},  // UFFDIO_REGISTER_MODE_MISSING
+	{306, 3},  // UFFDIO_REGISTER_MODE_RWP
+	{306, 1},  // UFFDIO_REGISTER_MODE_WP
+	{89, 607}, // UFFDIO_RWPROTECT
+	{89, 608}, // UFFDIO_SET_MODE
+	{89, 599}, // UFFDIO_UNREGISTER
+	{89, 600}, // UFFDIO_WAKE
+	{89, 604}, // UFFDIO_WRITEPROTECT
+	{89, 602}, // UFFDIO_ZEROPAGE
+	{305, 1},  // UFFD_FEATURE_EVENT_FORK
+	{305, 2},  // UFFD_FEATURE_EVENT_REMAP
+	{305, 3},  // UFFD_FEATURE_EVENT_REMOVE
+	{305, 6},  // UFFD_FEATURE_EVENT_UNMAP
+	{305, 11}, // UFFD_FEATURE_EXACT_ADDRESS
+	{305, 9},  // UFFD_FEATURE_MINOR_HUGETLBFS
+	{305, 10}, // UFFD_FEATURE_MINOR_SHMEM
+	{305, 4},  // UFFD_FEATURE_MISSING_HUGETLBFS
+	{305, 5},  // UFFD_FEATURE_MISSING_SHMEM
+	{305, 16}, // UFFD_FEATURE_MOVE
+	{305, 0},  // UFFD_FEATURE_PAGEFAULT_FLAG_WP
+	{305, 14}, // UFFD_FEATURE_POISON
+	{305, 17}, // UFFD_FEATURE_RWP
+	{305, 18}, // UFFD_FEATURE_RWP_ASYNC
+	{305, 7},  // UFFD_FEATURE_SIGBUS
+	{305, 8},  // UFFD_FEATURE_THREAD_ID
+	{305, 15}, // UFFD_FEATURE_WP_ASYNC
+	{305, 12}, // UFFD_FEATURE_WP_HUGETLBFS_SHMEM
+	{305, 13}, // UFFD_FEATURE_WP_UNPOPULATED
+	{310, 0},  // UFFD_USER_MODE_ONLY
+	{89, 753}, // UI_ABS_SETUP
+	{89, 767}, // UI_BEGIN_FF_ERASE
+	{89, 765}, // UI_BEGIN_FF_UPLOAD
+	{89, 750}, // UI_DEV_CREATE
+	{89, 751}, // UI_DEV_DESTROY
+	{89, 752}, // UI_DEV_SETUP
+	{89, 768}, // UI_END_FF_ERASE
+	{89, 766}, // UI_END_FF_UPLOAD
+	{89, 769}, // UI_GET_VERSION
+	{89, 757}, // UI_SET_ABSBIT
+	{89, 754}, // UI_SET_EVBIT
+	{89, 761}, // UI_SET_FFBIT
+	{89, 755}, // UI_SET_KEYBIT
+	{89, 759}, // UI_SET_LEDBIT
+	{89, 758}, // UI_SET_MSCBIT
+	{89, 762}, // UI_SET_PHYS
+	{89, 764}, // UI_SET_PROPBIT
+	{89, 756}, // UI_SET_RELBIT
+	{89, 760}, // UI_SET_SNDBIT
+	{89, 763}, // UI_SET_SWBIT
+	{307, 3},  // UMOUNT_NOFOLLOW
+	{164, 6},  // UNAME26
+	{308, 14}, // UNSHARE_EMPTY_MNTNS
+	{89, 914}, // USBDEVFS_ALLOC_STREAMS
+	{89, 919}, // USBDEVFS_ALLOW_SUSPEND
+	{89, 891}, // USBDEVFS_BULK
+	{89, 901}, // USBDEVFS_CLAIMINTERFACE
+	{89, 910}, // USBDEVFS_CLAIM_PORT
+	{89, 907}, // USBDEVFS_CLEAR_HALT
+	{89, 909}, // USBDEVFS_CONNECT
+	{89, 903}, // USBDEVFS_CONNECTINFO
+	{89, 890}, // USBDEVFS_CONTROL
+	{89, 897}, // USBDEVFS_DISCARDURB
+	{89, 908}, // USBDEVFS_DISCONNECT
+	{89, 913}, // USBDEVFS_DISCONNECT_CLAIM
+	{89, 900}, // USBDEVFS_DISCSIGNAL
+	{89, 916}, // USBDEVFS_DROP_PRIVILEGES
+	{89, 918}, // USBDEVFS_FORBID_SUSPEND
+	{89, 915}, // USBDEVFS_FREE_STREAMS
+	{89, 895}, // USBDEVFS_GETDRIVER
+	{89, 912}, // USBDEVFS_GET_CAPABILITIES
+	{89, 917}, // USBDEVFS_GET_SPEED
+	{89, 905}, // USBDEVFS_HUB_PORTINFO
+	{89, 904}, // USBDEVFS_IOCTL
+	{89, 898}, // USBDEVFS_REAPURB
+	{89, 899}, // USBDEVFS_REAPURBNDELAY
+	{89, 902}, // USBDEVFS_RELEASEINTERFACE
+	{89, 911}, // USBDEVFS_RELEASE_PORT
+	{89, 906}, // USBDEVFS_RESET
+	{89, 892}, // USBDEVFS_RESETEP
+	{89, 894}, // USBDEVFS_SETCONFIGURATION
+	{89, 893}, // USBDEVFS_SETINTERFACE
+	{89, 896}, // USBDEVFS_SUBMITURB
+	{89, 920}, // USBDEVFS_WAIT_FOR_RESUME
+	{89, 596}, // USERFAULTFD_IOC_NEW
+	{124, 5},  // USER_NS
+	{215, 18}, // USRQUOTA
+	{311, 0},  // UTIME_NOW
+	{311, 1},  // UTIME_OMIT
+	{124, 3},  // UTS_NS
+	{89, 147}, // VFAT_IOCTL_READDIR_BOTH
+	{89, 148}, // VFAT_IOCTL_READDIR_SHORT
+	{89, 523}, // VHOST_ATTACH_VRING_WORKER
+	{89, 516}, // VHOST_FREE_WORKER
+	{89, 531}, // VHOST_GET_BACKEND_FEATURES
+	{89, 508}, // VHOST_GET_FEATURES
+	{89, 559}, // VHOST_GET_FEATURES_ARRAY
+	{89, 562}, // VHOST_GET_FORK_FROM_OWNER
+	{89, 520}, // VHOST_GET_VRING_BASE
+	{89, 529}, // VHOST_GET_VRING_BUSYLOOP_TIMEOUT
+	{89, 522}, // VHOST_GET_VRING_ENDIAN
+	{89, 524}, // VHOST_GET_VRING_WORKER
+	{89, 532}, // VHOST_NET_SET_BACKEND
+	{89, 515}, // VHOST_NEW_WORKER
+	{89, 511}, // VHOST_RESET_OWNER
+	{89, 534}, // VHOST_SCSI_CLEAR_ENDPOINT
+	{89, 535}, // VHOST_SCSI_GET_ABI_VERSION
+	{89, 537}, // VHOST_SCSI_GET_EVENTS_MISSED
+	{89, 533}, // VHOST_SCSI_SET_ENDPOINT
+	{89, 536}, // VHOST_SCSI_SET_EVENTS_MISSED
+	{89, 530}, // VHOST_SET_BACKEND_FEATURES
+	{89, 509}, // VHOST_SET_FEATURES
+	{89, 560}, // VHOST_SET_FEATURES_ARRAY
+	{89, 561}, // VHOST_SET_FORK_FROM_OWNER
+	{89, 513}, // VHOST_SET_LOG_BASE
+	{89, 514}, // VHOST_SET_LOG_FD
+	{89, 512}, // VHOST_SET_MEM_TABLE
+	{89, 510}, // VHOST_SET_OWNER
+	{89, 518}, // VHOST_SET_VRING_ADDR
+	{89, 519}, // VHOST_SET_VRING_BASE
+	{89, 528}, // VHOST_SET_VRING_BUSYLOOP_TIMEOUT
+	{89, 526}, // VHOST_SET_VRING_CALL
+	{89, 521}, // VHOST_SET_VRING_ENDIAN
+	{89, 527}, // VHOST_SET_VRING_ERR
+	{89, 525}, // VHOST_SET_VRING_KICK
+	{89, 517}, // VHOST_SET_VRING_NUM
+	{89, 550}, // VHOST_VDPA_GET_AS_NUM
+	{89, 543}, // VHOST_VDPA_GET_CONFIG
+	{89, 549}, // VHOST_VDPA_GET_CONFIG_SIZE
+	{89, 540}, // VHOST_VDPA_GET_DEVICE_ID
+	{89, 557}, // VHOST_VDPA_GET_GROUP_NUM
+	{89, 548}, // VHOST_VDPA_GET_IOVA_RANGE
+	{89, 541}, // VHOST_VDPA_GET_STATUS
+	{89, 556}, // VHOST_VDPA_GET_VQS_COUNT
+	{89, 555}, // VHOST_VDPA_GET_VRING_DESC_GROUP
+	{89, 551}, // VHOST_VDPA_GET_VRING_GROUP
+	{89, 546}, // VHOST_VDPA_GET_VRING_NUM
+	{89, 558}, // VHOST_VDPA_GET_VRING_SIZE
+	{89, 554}, // VHOST_VDPA_RESUME
+	{89, 544}, // VHOST_VDPA_SET_CONFIG
+	{89, 547}, // VHOST_VDPA_SET_CONFIG_CALL
+	{89, 552}, // VHOST_VDPA_SET_GROUP_ASID
+	{89, 542}, // VHOST_VDPA_SET_STATUS
+	{89, 545}, // VHOST_VDPA_SET_VRING_ENABLE
+	{89, 553}, // VHOST_VDPA_SUSPEND
+	{89, 538}, // VHOST_VSOCK_SET_GUEST_CID
+	{89, 539}, // VHOST_VSOCK_SET_RUNNING
+	{312, 1},  // VM86_ENTER
+	{312, 2},  // VM86_ENTER_NO_BYPASS
+	{312, 4},  // VM86_FREE_IRQ
+	{312, 6},  // VM86_GET_AND_RESET_IRQ
+	{312, 5},  // VM86_GET_IRQ_BITS
+	{312, 0},  // VM86_PLUS_INSTALL_CHECK
+	{312, 3},  // VM86_REQUEST_IRQ
+	{290, 12}, // VT0
+	{290, 13}, // VT1
+	{313, 2},  // VT_ACKACQ
+	{89, 644}, // VT_ACTIVATE
+	{313, 0},  // VT_AUTO
+	{89, 646}, // VT_DISALLOCATE
+	{89, 654}, // VT_GETCONSIZECSRPOS
+	{89, 651}, // VT_GETHIFONTMASK
+	{89, 639}, // VT_GETMODE
+	{89, 641}, // VT_GETSTATE
+	{89, 649}, // VT_LOCKSWITCH
+	{89, 638}, // VT_OPENQRY
+	{313, 1},  // VT_PROCESS
+	{89, 643}, // VT_RELDISP
+	{89, 647}, // VT_RESIZE
+	{89, 648}, // VT_RESIZEX
+	{89, 642}, // VT_SENDSIG
+	{89, 653}, // VT_SETACTIVATE
+	{89, 640}, // VT_SETMODE
+	{89, 650}, // VT_UNLOCKSWITCH
+	{89, 645}, // VT_WAITACTIVE
+	{89, 652}, // VT_WAITEVENT
+	{314, 4},  // WCONTINUED
+	{89, 725}, // WDIOC_GETBOOTSTATUS
+	{89, 732}, // WDIOC_GETPRETIMEOUT
+	{89, 724}, // WDIOC_GETSTATUS
+	{89, 723}, // WDIOC_GETSUPPORT
+	{89, 726}, // WDIOC_GETTEMP
+	{89, 733}, // WDIOC_GETTIMELEFT
+	{89, 730}, // WDIOC_GETTIMEOUT
+	{89, 728}, // WDIOC_KEEPALIVE
+	{89, 727}, // WDIOC_SETOPTIONS
+	{89, 731}, // WDIOC_SETPRETIMEOUT
+	{89, 729}, // WDIOC_SETTIMEOUT
+	{314, 3},  // WEXITED
+	{164, 14}, // WHOLE_SECONDS
+	{314, 0},  // WNOHANG
+	{314, 5},  // WNOWAIT
+	{314, 1},  // WSTOPPED
+	{314, 2},  // WUNTRACED
 	{0, 1},    // W_OK
-	{311, 0},  // XATTR_CREATE
-	{311, 1},  // XATTR_REPLACE
-	{285, 2},  // XCASE
-	{286, 9},  // XTABS
+	{315, 0},  // XATTR_CREATE
+	{315, 1},  // XATTR_REPLACE
+	{289, 2},  // XCASE
+	{290, 9},  // XTABS
 	{0, 2},    // X_OK
 	{33, 0},   // _LINUX_CAPABILITY_VERSION_1
 	{33, 1},   // _LINUX_CAPABILITY_VERSION_2
 	{33, 2},   // _LINUX_CAPABILITY_VERSION_3
-	{150, 12}, // __O_SYNC
-	{150, 21}, // __O_TMPFILE
-	{310, 8},  // __WALL
-	{310, 7},  // __WCLONE
-	{310, 6},  // __WNOTHREAD
-	{155, 32}, // attr_aux_output
-	{155, 31}, // attr_bpf_event
-	{155, 35}, // attr_build_id
-	{155, 33}, // attr_cgroup
-	{155, 9},  // attr_comm
-	{155, 25}, // attr_comm_exec
-	{155, 27}, // attr_context_switch
-	{155, 39}, // attr_defer_callchain
-	{155, 40}, // attr_defer_output
-	{155, 0},  // attr_disabled
-	{155, 12}, // attr_enable_on_exec
-	{155, 22}, // attr_exclude_callchain_kernel
-	{155, 23}, // attr_exclude_callchain_user
-	{155, 21}, // attr_exclude_guest
-	{155, 20}, // attr_exclude_host
-	{155, 6},  // attr_exclude_hv
-	{155, 7},  // attr_exclude_idle
-	{155, 5},  // attr_exclude_kernel
-	{155, 4},  // attr_exclude_user
-	{155, 3},  // attr_exclusive
-	{155, 10}, // attr_freq
-	{155, 1},  // attr_inherit
-	{155, 11}, // attr_inherit_stat
-	{155, 36}, // attr_inherit_thread
-	{155, 30}, // attr_ksymbol
-	{155, 8},  // attr_mmap
-	{155, 24}, // attr_mmap2
-	{155, 18}, // attr_mmap_data
-	{155, 29}, // attr_namespaces
-	{155, 2},  // attr_pinned
-	{155, 17}, // attr_precise_ip_1
-	{155, 16}, // attr_precise_ip_2
-	{155, 15}, // attr_precise_ip_3
-	{155, 37}, // attr_remove_on_exec
-	{155, 19}, // attr_sample_id_all
-	{155, 38}, // attr_sigtrap
-	{155, 13}, // attr_task
-	{155, 34}, // attr_text_poke
-	{155, 26}, // attr_use_clockid
-	{155, 14}, // attr_watermark
-	{155, 28}, // attr_write_backward
-	{305, 3},  // contents_1
-	{305, 2},  // contents_2
-	{305, 1},  // contents_3
-	{305, 5},  // limit_in_pages
-	{305, 8},  // lm
-	{305, 4},  // read_exec_only
-	{305, 0},  // seg_32bit
-	{305, 6},  // seg_not_present
-	{305, 7},  // useable
+	{152, 12}, // __O_SYNC
+	{152, 21}, // __O_TMPFILE
+	{314, 8},  // __WALL
+	{314, 7},  // __WCLONE
+	{314, 6},  // __WNOTHREAD
+	{157, 32}, // attr_aux_output
+	{157, 31}, // attr_bpf_event
+	{157, 35}, // attr_build_id
+	{157, 33}, // attr_cgroup
+	{157, 9},  // attr_comm
+	{157, 25}, // attr_comm_exec
+	{157, 27}, // attr_context_switch
+	{157, 39}, // attr_defer_callchain
+	{157, 40}, // attr_defer_output
+	{157, 0},  // attr_disabled
+	{157, 12}, // attr_enable_on_exec
+	{157, 22}, // attr_exclude_callchain_kernel
+	{157, 23}, // attr_exclude_callchain_user
+	{157, 21}, // attr_exclude_guest
+	{157, 20}, // attr_exclude_host
+	{157, 6},  // attr_exclude_hv
+	{157, 7},  // attr_exclude_idle
+	{157, 5},  // attr_exclude_kernel
+	{157, 4},  // attr_exclude_user
+	{157, 3},  // attr_exclusive
+	{157, 10}, // attr_freq
+	{157, 1},  // attr_inherit
+	{157, 11}, // attr_inherit_stat
+	{157, 36}, // attr_inherit_thread
+	{157, 30}, // attr_ksymbol
+	{157, 8},  // attr_mmap
+	{157, 24}, // attr_mmap2
+	{157, 18}, // attr_mmap_data
+	{157, 29}, // attr_namespaces
+	{157, 2},  // attr_pinned
+	{157, 17}, // attr_precise_ip_1
+	{157, 16}, // attr_precise_ip_2
+	{157, 15}, // attr_precise_ip_3
+	{157, 37}, // attr_remove_on_exec
+	{157, 19}, // attr_sample_id_all
+	{157, 38}, // attr_sigtrap
+	{157, 13}, // attr_task
+	{157, 34}, // attr_text_poke
+	{157, 26}, // attr_use_clockid
+	{157, 14}, // attr_watermark
+	{157, 28}, // attr_write_backward
+	{309, 3},  // contents_1
+	{309, 2},  // contents_2
+	{309, 1},  // contents_3
+	{309, 5},  // limit_in_pages
+	{309, 8},  // lm
+	{309, 4},  // read_exec_only
+	{309, 0},  // seg_32bit
+	{309, 6},  // seg_not_present
+	{309, 7},  // useable
 }

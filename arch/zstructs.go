@@ -336,12 +336,12 @@ var structCachestatRange = Struct{Name: "cachestat_range", Fields: []Param{
 }}
 
 var structCapUserData = Struct{Name: "cap_user_data", Fields: []Param{
-	{Name: "effective", Kind: KindFlags, Width: 4, Set: &setCapLower},
-	{Name: "permitted", Kind: KindFlags, Width: 4, Set: &setCapLower},
-	{Name: "inheritable", Kind: KindFlags, Width: 4, Set: &setCapLower},
-	{Name: "effective_upper", Kind: KindFlags, Width: 4, Set: &setCapUpper},
-	{Name: "permitted_upper", Kind: KindFlags, Width: 4, Set: &setCapUpper},
-	{Name: "inheritable_upper", Kind: KindFlags, Width: 4, Set: &setCapUpper},
+	{Name: "effective", Kind: KindFlags, Style: StyleJoined, Width: 8, Set: &setCapMask},
+	{Name: "permitted", Kind: KindFlags, Style: StyleJoined, Width: 8, Set: &setCapMask},
+	{Name: "inheritable", Kind: KindFlags, Style: StyleJoined, Width: 8, Set: &setCapMask},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
 var structCapUserHeader = Struct{Name: "cap_user_header", Fields: []Param{
@@ -371,12 +371,18 @@ var structDelegation = Struct{Name: "delegation", Fields: []Param{
 
 var structEpollEvent = Struct{Name: "epoll_event", Packed: true, ABIs: 1<<X86_64 | 1<<I386 | 1<<X32, Alt: &structEpollEventAlt1, Fields: []Param{
 	{Name: "events", Kind: KindFlags, Width: 4, Set: &setEpollEvents},
-	{Name: "data", Kind: KindUint, Width: 8},
+	{Name: "data", Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "u32", Kind: KindUint, Width: 4},
+		{Name: "u64", Kind: KindUint, Width: 8},
+	}}},
 }}
 
 var structEpollEventAlt1 = Struct{Name: "epoll_event", Fields: []Param{
 	{Name: "events", Kind: KindFlags, Width: 4, Set: &setEpollEvents},
-	{Name: "data", Kind: KindUint, Width: 8},
+	{Name: "data", Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "u32", Kind: KindUint, Width: 4},
+		{Name: "u64", Kind: KindUint, Width: 8},
+	}}},
 }}
 
 var structEpollParams = Struct{Name: "epoll_params", Fields: []Param{
@@ -442,7 +448,7 @@ var structFileDedupeRangeInfo = Struct{Name: "file_dedupe_range_info", Fields: [
 var structFileHandle = Struct{Name: "file_handle", Fields: []Param{
 	{Name: "handle_bytes", Kind: KindUint, Width: 4},
 	{Name: "handle_type", Kind: KindInt, Width: 4},
-	{Name: "f_handle", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Len: "handle_bytes", LenRef: Ref{}, InPlace: true},
+	{Name: "f_handle", Kind: KindBytes, Style: StyleHexBytes, Len: "handle_bytes", LenRef: Ref{}, InPlace: true},
 }}
 
 var structFileHandleSize = Struct{Name: "file_handle_size", Fields: []Param{
@@ -583,7 +589,7 @@ var structIcmpFilter = Struct{Name: "icmp_filter", Fields: []Param{
 	{Name: "data", Kind: KindHex, Width: 4},
 }}
 
-var structIfDqblk = Struct{Name: "if_dqblk", Fields: []Param{
+var structIfDqblk = Struct{Name: "if_dqblk", Shown: 6, Fields: []Param{
 	{Name: "dqb_bhardlimit", Kind: KindUint, Width: 8},
 	{Name: "dqb_bsoftlimit", Kind: KindUint, Width: 8},
 	{Name: "dqb_curspace", Kind: KindUint, Width: 8},
@@ -602,7 +608,7 @@ var structIfDqinfo = Struct{Name: "if_dqinfo", Fields: []Param{
 	{Name: "dqi_valid", Kind: KindFlags, Width: 4, Set: &setQuotaInfoValid},
 }}
 
-var structIfNextdqblk = Struct{Name: "if_nextdqblk", Fields: []Param{
+var structIfNextdqblk = Struct{Name: "if_nextdqblk", Shown: 6, Fields: []Param{
 	{Name: "dqb_bhardlimit", Kind: KindUint, Width: 8},
 	{Name: "dqb_bsoftlimit", Kind: KindUint, Width: 8},
 	{Name: "dqb_curspace", Kind: KindUint, Width: 8},
@@ -685,7 +691,7 @@ var structIfreqValue = Struct{Name: "ifreq_value", Fields: []Param{
 }}
 
 var structIn6FlowlabelReq = Struct{Name: "in6_flowlabel_req", Fields: []Param{
-	{Name: "flr_dst", Kind: KindBytes, Count: 16},
+	{Name: "flr_dst", Kind: KindBytes, Style: StyleIPv6, Count: 16},
 	{Name: "flr_label", Kind: KindHex, Width: 4},
 	{Name: "flr_action", Kind: KindEnum, Width: 1, Set: &setIpv6FlrAction},
 	{Name: "flr_share", Kind: KindEnum, Width: 1, Set: &setIpv6FlrShare},
@@ -696,8 +702,12 @@ var structIn6FlowlabelReq = Struct{Name: "in6_flowlabel_req", Fields: []Param{
 }}
 
 var structIn6Pktinfo = Struct{Name: "in6_pktinfo", Fields: []Param{
-	{Name: "ipi6_addr", Kind: KindBytes, Count: 16},
+	{Name: "ipi6_addr", Kind: KindBytes, Style: StyleIPv6, Count: 16},
 	{Name: "ipi6_ifindex", Kind: KindInt, Width: 4},
+}}
+
+var structInAddr = Struct{Name: "in_addr", Fields: []Param{
+	{Name: "s_addr", Kind: KindBytes, Style: StyleIPv4, Count: 4},
 }}
 
 var structIoEvent = Struct{Name: "io_event", Fields: []Param{
@@ -803,10 +813,10 @@ var structIoUringSyncCancelReg = Struct{Name: "io_uring_sync_cancel_reg", Fields
 
 var structIocb = Struct{Name: "iocb", ABIs: 1<<PPC64 | 1<<PPC | 1<<S390X | 1<<S390 | 1<<MIPS | 1<<MIPS64 | 1<<MIPS64N32, Alt: &structIocbAlt1, Fields: []Param{
 	{Name: "aio_data", Kind: KindHex, Width: 8},
-	{Name: "aio_rw_flags", Kind: KindFlags, Width: 4, Set: &setRwf},
+	{Name: "aio_rw_flags", Kind: KindFlags, Width: 4, Set: &setRwf, Sparse: true},
 	{Name: "_", Kind: KindUint, Width: 4},
 	{Name: "aio_lio_opcode", Kind: KindEnum, Width: 2, Set: &setAioCommand},
-	{Name: "aio_reqprio", Kind: KindInt, Width: 2},
+	{Name: "aio_reqprio", Kind: KindInt, Width: 2, Sparse: true},
 	{Name: "aio_fildes", Kind: KindFD, Width: 4},
 	{Kind: KindStruct, Struct: &Struct{Overlap: true, Fields: []Param{
 		{Name: "aio_buf", Kind: KindBytes, Len: "aio_nbytes", LenRef: Ref{Up: 1, Idx: 7}, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x1}, Ref: Ref{Up: 1, Idx: 3}}},
@@ -821,19 +831,19 @@ var structIocb = Struct{Name: "iocb", ABIs: 1<<PPC64 | 1<<PPC | 1<<S390X | 1<<S3
 			}}},
 		}}},
 	}}},
-	{Name: "aio_nbytes", Kind: KindUint, Width: 8},
+	{Name: "aio_nbytes", Kind: KindUint, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x0, 0x1}, Ref: Ref{Idx: 3}}},
 	{Name: "aio_offset", Kind: KindInt, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x0, 0x1, 0x7, 0x8}, Ref: Ref{Idx: 3}}},
 	{Name: "_", Kind: KindUint, Width: 8},
-	{Name: "aio_flags", Kind: KindFlags, Width: 4, Set: &setAioFlags},
+	{Name: "aio_flags", Kind: KindFlags, Width: 4, Set: &setAioFlags, Sparse: true},
 	{Name: "aio_resfd", Kind: KindFD, Width: 4, When: &Cond{Param: "aio_flags", Any: true, Mask: 0x1, Ref: Ref{Idx: 10}}},
 }}
 
 var structIocbAlt1 = Struct{Name: "iocb", Fields: []Param{
 	{Name: "aio_data", Kind: KindHex, Width: 8},
 	{Name: "_", Kind: KindUint, Width: 4},
-	{Name: "aio_rw_flags", Kind: KindFlags, Width: 4, Set: &setRwf},
+	{Name: "aio_rw_flags", Kind: KindFlags, Width: 4, Set: &setRwf, Sparse: true},
 	{Name: "aio_lio_opcode", Kind: KindEnum, Width: 2, Set: &setAioCommand},
-	{Name: "aio_reqprio", Kind: KindInt, Width: 2},
+	{Name: "aio_reqprio", Kind: KindInt, Width: 2, Sparse: true},
 	{Name: "aio_fildes", Kind: KindFD, Width: 4},
 	{Kind: KindStruct, Struct: &Struct{Overlap: true, Fields: []Param{
 		{Name: "aio_buf", Kind: KindBytes, Len: "aio_nbytes", LenRef: Ref{Up: 1, Idx: 7}, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x1}, Ref: Ref{Up: 1, Idx: 3}}},
@@ -848,11 +858,20 @@ var structIocbAlt1 = Struct{Name: "iocb", Fields: []Param{
 			}}},
 		}}},
 	}}},
-	{Name: "aio_nbytes", Kind: KindUint, Width: 8},
+	{Name: "aio_nbytes", Kind: KindUint, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x0, 0x1}, Ref: Ref{Idx: 3}}},
 	{Name: "aio_offset", Kind: KindInt, Width: 8, When: &Cond{Param: "aio_lio_opcode", Values: []uint64{0x0, 0x1, 0x7, 0x8}, Ref: Ref{Idx: 3}}},
 	{Name: "_", Kind: KindUint, Width: 8},
-	{Name: "aio_flags", Kind: KindFlags, Width: 4, Set: &setAioFlags},
+	{Name: "aio_flags", Kind: KindFlags, Width: 4, Set: &setAioFlags, Sparse: true},
 	{Name: "aio_resfd", Kind: KindFD, Width: 4, When: &Cond{Param: "aio_flags", Any: true, Mask: 0x1, Ref: Ref{Idx: 10}}},
+}}
+
+var structIocbHead = Struct{Name: "iocb_head", Fields: []Param{
+	{Name: "aio_data", Kind: KindHex, Width: 8},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
+	{Name: "aio_lio_opcode", Kind: KindEnum, Width: 2, Set: &setAioCommand},
+	{Name: "aio_reqprio", Kind: KindInt, Width: 2, Sparse: true},
+	{Name: "aio_fildes", Kind: KindFD, Width: 4},
 }}
 
 var structIovec = Struct{Name: "iovec", Fields: []Param{
@@ -871,20 +890,20 @@ var structIovecRemote = Struct{Name: "iovec_remote", Fields: []Param{
 }}
 
 var structIpMreqSource = Struct{Name: "ip_mreq_source", Fields: []Param{
-	{Name: "imr_multiaddr", Kind: KindBytes, Count: 4},
-	{Name: "imr_interface", Kind: KindBytes, Count: 4},
-	{Name: "imr_sourceaddr", Kind: KindBytes, Count: 4},
+	{Name: "imr_multiaddr", Kind: KindBytes, Style: StyleIPv4, Count: 4},
+	{Name: "imr_interface", Kind: KindBytes, Style: StyleIPv4, Count: 4},
+	{Name: "imr_sourceaddr", Kind: KindBytes, Style: StyleIPv4, Count: 4},
 }}
 
-var structIpMreqn = Struct{Name: "ip_mreqn", Fields: []Param{
-	{Name: "imr_multiaddr", Kind: KindBytes, Count: 4},
-	{Name: "imr_address", Kind: KindBytes, Count: 4, When: &Cond{Param: "optlen", Values: []uint64{0x8, 0xc}, Ref: Ref{Up: CallLevel, Idx: 4}}},
-	{Name: "imr_ifindex", Kind: KindInt, Width: 4, When: &Cond{Param: "optlen", Values: []uint64{0xc}, Ref: Ref{Up: CallLevel, Idx: 4}}},
+var structIpMreqn = Struct{Name: "ip_mreqn", SizedBy: "optlen", Fields: []Param{
+	{Name: "imr_multiaddr", Kind: KindBytes, Style: StyleIPv4, Count: 4},
+	{Name: "imr_interface", Kind: KindBytes, Style: StyleIPv4, Count: 4},
+	{Name: "imr_ifindex", Kind: KindInt, Width: 4},
 }}
 
 var structIpMsfilter = Struct{Name: "ip_msfilter", Fields: []Param{
-	{Name: "imsf_multiaddr", Kind: KindBytes, Count: 4},
-	{Name: "imsf_interface", Kind: KindBytes, Count: 4},
+	{Name: "imsf_multiaddr", Kind: KindBytes, Style: StyleIPv4, Count: 4},
+	{Name: "imsf_interface", Kind: KindBytes, Style: StyleIPv4, Count: 4},
 	{Name: "imsf_fmode", Kind: KindEnum, Width: 4, Set: &setMcastMode},
 	{Name: "imsf_numsrc", Kind: KindUint, Width: 4},
 }}
@@ -903,8 +922,8 @@ var structIpc64Perm = Struct{Name: "ipc64_perm", Fields: []Param{
 }}
 
 var structIpv6Mreq = Struct{Name: "ipv6_mreq", Fields: []Param{
-	{Name: "ipv6mr_multiaddr", Kind: KindBytes, Count: 16},
-	{Name: "ipv6mr_ifindex", Kind: KindInt, Width: 4},
+	{Name: "ipv6mr_multiaddr", Kind: KindBytes, Style: StyleIPv6, Count: 16},
+	{Name: "ipv6mr_interface", Kind: KindInt, Width: 4},
 }}
 
 var structItimerspec = Struct{Name: "itimerspec", Fields: []Param{
@@ -1084,23 +1103,14 @@ var structLsmCtx = Struct{Name: "lsm_ctx", Fields: []Param{
 	{Name: "ctx", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 1}, Len: "ctx_len", LenRef: Ref{Idx: 3}, InPlace: true},
 }}
 
-var structMmapArgStruct = Struct{Name: "mmap_arg_struct", Fields: []Param{
-	{Name: "addr", Kind: KindAddr},
-	{Name: "len", Kind: KindUint},
-	{Name: "prot", Kind: KindFlags, Set: &setProt},
-	{Name: "flags", Kind: KindFlags, Set: &setMmap},
-	{Name: "fd", Kind: KindInt},
-	{Name: "offset", Kind: KindHex},
-}}
-
 var structMmsghdr = Struct{Name: "mmsghdr", Fields: []Param{
 	{Name: "msg_hdr", Kind: KindStruct, Struct: &structMsghdr},
-	{Name: "msg_len", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
 var structMmsghdrRecv = Struct{Name: "mmsghdr_recv", Fields: []Param{
 	{Name: "msg_hdr", Kind: KindStruct, Struct: &structMsghdrRecv},
-	{Name: "msg_len", Kind: KindUint, Width: 4},
+	{Name: "_", Kind: KindUint, Width: 4},
 }}
 
 var structMntIdReq = Struct{Name: "mnt_id_req", Fields: []Param{
@@ -1145,7 +1155,7 @@ var structMqAttr = Struct{Name: "mq_attr", Fields: []Param{
 
 var structMsgbuf = Struct{Name: "msgbuf", Fields: []Param{
 	{Name: "mtype", Kind: KindInt},
-	{Name: "mtext", Kind: KindArray, Elem: &Param{Kind: KindUint, Width: 1}, Len: "msgsz", LenRef: Ref{Up: CallLevel, Idx: 2}, InPlace: true},
+	{Name: "mtext", Kind: KindBytes, Len: "msgsz", LenRef: Ref{Up: CallLevel, Idx: 2}, InPlace: true},
 }}
 
 var structMsghdr = Struct{Name: "msghdr", Fields: []Param{
@@ -1153,7 +1163,7 @@ var structMsghdr = Struct{Name: "msghdr", Fields: []Param{
 	{Name: "msg_namelen", Kind: KindInt, Width: 4},
 	{Name: "msg_iov", Kind: KindArray, Elem: &Param{Kind: KindStruct, Struct: &structIovec}, Len: "msg_iovlen", LenRef: Ref{Idx: 3}},
 	{Name: "msg_iovlen", Kind: KindUint},
-	{Name: "msg_control", Kind: KindBytes, Len: "msg_controllen", LenRef: Ref{Idx: 5}},
+	{Name: "msg_control", Kind: KindBytes, Style: StyleControl, Len: "msg_controllen", LenRef: Ref{Idx: 5}, Sparse: true},
 	{Name: "msg_controllen", Kind: KindUint},
 	{Name: "msg_flags", Kind: KindFlags, Width: 4, Set: &setMsg},
 }}
@@ -1163,7 +1173,7 @@ var structMsghdrRecv = Struct{Name: "msghdr_recv", Fields: []Param{
 	{Name: "msg_namelen", Kind: KindInt, Width: 4},
 	{Name: "msg_iov", Kind: KindArray, Elem: &Param{Kind: KindStruct, Struct: &structIovecOut}, Len: "msg_iovlen", LenRef: Ref{Idx: 3}},
 	{Name: "msg_iovlen", Kind: KindUint},
-	{Name: "msg_control", Kind: KindBytes, Len: "msg_controllen", LenRef: Ref{Idx: 5}, Dir: Out},
+	{Name: "msg_control", Kind: KindBytes, Style: StyleControl, Len: "msg_controllen", LenRef: Ref{Idx: 5}, Dir: Out, Sparse: true},
 	{Name: "msg_controllen", Kind: KindUint},
 	{Name: "msg_flags", Kind: KindFlags, Width: 4, Set: &setMsg},
 }}
@@ -1206,7 +1216,7 @@ var structOldSigaction = Struct{Name: "old_sigaction", ABIs: 1 << Alpha, Alt: &s
 	{Name: "sa_flags", Kind: KindFlags, Width: 4, Set: &setSa},
 }}
 
-var structOldSigactionAlt1 = Struct{Name: "old_sigaction", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structOldSigactionAlt2, Fields: []Param{
+var structOldSigactionAlt1 = Struct{Name: "old_sigaction", Order: []uint8{1, 2, 0}, ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structOldSigactionAlt2, Fields: []Param{
 	{Name: "sa_flags", Kind: KindFlags, Width: 4, Set: &setSa},
 	{Name: "sa_handler", Kind: KindEnum, Set: &setSighandler},
 	{Name: "sa_mask", Kind: KindHex},
@@ -1214,7 +1224,7 @@ var structOldSigactionAlt1 = Struct{Name: "old_sigaction", ABIs: 1<<MIPS | 1<<MI
 
 var structOldSigactionAlt2 = Struct{Name: "old_sigaction", Fields: []Param{
 	{Name: "sa_handler", Kind: KindEnum, Set: &setSighandler},
-	{Name: "sa_mask", Kind: KindHex},
+	{Name: "sa_mask", Kind: KindSigset, Count: 4},
 	{Name: "sa_flags", Kind: KindFlags, Set: &setSa},
 	{Name: "sa_restorer", Kind: KindAddr, When: &Cond{Param: "sa_flags", Any: true, Ref: Ref{Idx: 2}, PerABI: []CondABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<SH | 1<<SHEB, Mask: 0x4000000}}}},
 }}
@@ -1229,7 +1239,7 @@ var structPacketMreq = Struct{Name: "packet_mreq", Fields: []Param{
 	{Name: "mr_ifindex", Kind: KindInt, Width: 4},
 	{Name: "mr_type", Kind: KindEnum, Width: 2, Set: &setPacketMr},
 	{Name: "mr_alen", Kind: KindUint, Width: 2},
-	{Name: "mr_address", Kind: KindBytes, Count: 8},
+	{Name: "mr_address", Kind: KindBytes, Style: StyleMAC, Count: 8},
 }}
 
 var structPerfEventAttr = Struct{Name: "perf_event_attr", SizedBy: "size", Fields: []Param{
@@ -1318,13 +1328,13 @@ var structRiscvHwprobe = Struct{Name: "riscv_hwprobe", Fields: []Param{
 }}
 
 var structRlimit = Struct{Name: "rlimit", Fields: []Param{
-	{Name: "rlim_cur", Kind: KindUint},
-	{Name: "rlim_max", Kind: KindUint},
+	{Name: "rlim_cur", Kind: KindUint, Style: StyleLimit},
+	{Name: "rlim_max", Kind: KindUint, Style: StyleLimit},
 }}
 
 var structRlimit64 = Struct{Name: "rlimit64", Fields: []Param{
-	{Name: "rlim_cur", Kind: KindUint, Width: 8},
-	{Name: "rlim_max", Kind: KindUint, Width: 8},
+	{Name: "rlim_cur", Kind: KindUint, Style: StyleLimit, Width: 8},
+	{Name: "rlim_max", Kind: KindUint, Style: StyleLimit, Width: 8},
 }}
 
 var structRtasArgs = Struct{Name: "rtas_args", Fields: []Param{
@@ -1385,8 +1395,16 @@ var structSchedAttr = Struct{Name: "sched_attr", SizedBy: "size", Fields: []Para
 	{Name: "sched_util_max", Kind: KindUint, Width: 4},
 }}
 
-var structSchedParam = Struct{Name: "sched_param", Fields: []Param{
-	{Name: "sched_priority", Kind: KindInt, Width: 4},
+var structSeccompFilter = Struct{Name: "seccomp_filter", Fields: []Param{
+	{Name: "code", Kind: KindHex, Width: 2},
+	{Name: "jt", Kind: KindUint, Width: 1},
+	{Name: "jf", Kind: KindUint, Width: 1},
+	{Name: "k", Kind: KindHex, Width: 4},
+}}
+
+var structSeccompFprog = Struct{Name: "seccomp_fprog", Fields: []Param{
+	{Name: "len", Kind: KindUint, Width: 2},
+	{Name: "filter", Kind: KindArray, Elem: &Param{Kind: KindStruct, Struct: &structSeccompFilter}, Len: "len", LenRef: Ref{}, Brief: true},
 }}
 
 var structSeccompMetadata = Struct{Name: "seccomp_metadata", Fields: []Param{
@@ -1419,14 +1437,6 @@ var structSeccompNotifResp = Struct{Name: "seccomp_notif_resp", Fields: []Param{
 	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setSeccompNotifResp},
 }}
 
-var structSelArgStruct = Struct{Name: "sel_arg_struct", Fields: []Param{
-	{Name: "n", Kind: KindUint},
-	{Name: "inp", Kind: KindFDSet, Len: "n", LenRef: Ref{}, Dir: InOut},
-	{Name: "outp", Kind: KindFDSet, Len: "n", LenRef: Ref{}, Dir: InOut},
-	{Name: "exp", Kind: KindFDSet, Len: "n", LenRef: Ref{}, Dir: InOut},
-	{Name: "tvp", Kind: KindPtr, Elem: &Param{Kind: KindStruct, Struct: &structTimeval}, Dir: InOut},
-}}
-
 var structSembuf = Struct{Name: "sembuf", Fields: []Param{
 	{Name: "sem_num", Kind: KindUint, Width: 2},
 	{Name: "sem_op", Kind: KindInt, Width: 2},
@@ -1441,27 +1451,27 @@ var structShmid64Ds = Struct{Name: "shmid64_ds", Fields: []Param{
 	{Name: "shm_perm", Kind: KindStruct, Struct: &structIpc64Perm},
 }}
 
-var structSigaction = Struct{Name: "sigaction", ABIs: 1 << X32, Alt: &structSigactionAlt1, Fields: []Param{
+var structSigaction = Struct{Name: "sigaction", Order: []uint8{0, 3, 1, 2}, ABIs: 1 << X32, Alt: &structSigactionAlt1, Fields: []Param{
 	{Name: "sa_handler", Kind: KindEnum, Width: 8, Set: &setSighandler},
 	{Name: "sa_flags", Kind: KindFlags, Width: 8, Set: &setSa},
 	{Name: "sa_restorer", Kind: KindHex, Width: 8, When: &Cond{Param: "sa_flags", Any: true, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<SH | 1<<SHEB, Mask: 0x4000000}}}},
 	{Name: "sa_mask", Kind: KindSigset},
 }}
 
-var structSigactionAlt1 = Struct{Name: "sigaction", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structSigactionAlt2, Fields: []Param{
+var structSigactionAlt1 = Struct{Name: "sigaction", Order: []uint8{1, 2, 0, 3}, ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structSigactionAlt2, Fields: []Param{
 	{Name: "sa_flags", Kind: KindFlags, Width: 4, Set: &setSa},
 	{Name: "sa_handler", Kind: KindEnum, Set: &setSighandler},
 	{Name: "sa_mask", Kind: KindSigset},
 	{Name: "_", Kind: KindHex, Width: 8},
 }}
 
-var structSigactionAlt2 = Struct{Name: "sigaction", ABIs: 1<<RISCV64 | 1<<RISCV32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<PARISC64 | 1<<PARISC | 1<<CSKY | 1<<Alpha, Alt: &structSigactionAlt3, Fields: []Param{
+var structSigactionAlt2 = Struct{Name: "sigaction", Order: []uint8{0, 2, 1}, ABIs: 1<<RISCV64 | 1<<RISCV32 | 1<<LoongArch64 | 1<<LoongArch32 | 1<<PARISC64 | 1<<PARISC | 1<<CSKY | 1<<Alpha, Alt: &structSigactionAlt3, Fields: []Param{
 	{Name: "sa_handler", Kind: KindEnum, Set: &setSighandler},
 	{Name: "sa_flags", Kind: KindFlags, Set: &setSa},
 	{Name: "sa_mask", Kind: KindSigset},
 }}
 
-var structSigactionAlt3 = Struct{Name: "sigaction", Fields: []Param{
+var structSigactionAlt3 = Struct{Name: "sigaction", Order: []uint8{0, 3, 1, 2}, Fields: []Param{
 	{Name: "sa_handler", Kind: KindEnum, Set: &setSighandler},
 	{Name: "sa_flags", Kind: KindFlags, Set: &setSa},
 	{Name: "sa_restorer", Kind: KindAddr, When: &Cond{Param: "sa_flags", Any: true, Ref: Ref{Idx: 1}, PerABI: []CondABI{{ABIs: 1<<X86_64 | 1<<I386 | 1<<X32 | 1<<AArch64 | 1<<ARM | 1<<PPC64 | 1<<PPC64LE | 1<<PPC | 1<<S390X | 1<<S390 | 1<<SH | 1<<SHEB, Mask: 0x4000000}}}},
@@ -1469,7 +1479,10 @@ var structSigactionAlt3 = Struct{Name: "sigaction", Fields: []Param{
 }}
 
 var structSigevent = Struct{Name: "sigevent", Fields: []Param{
-	{Name: "sigev_value", Kind: KindAddr},
+	{Name: "sigev_value", Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "sival_int", Kind: KindInt, Width: 4},
+		{Name: "sival_ptr", Kind: KindAddr},
+	}}, Sparse: true},
 	{Name: "sigev_signo", Kind: KindSignal, Width: 4},
 	{Name: "sigev_notify", Kind: KindEnum, Width: 4, Set: &setSigevNotify},
 	{Name: "sigev_notify_thread_id", Kind: KindPID, Width: 4, When: &Cond{Param: "sigev_notify", Values: []uint64{0x4}, Ref: Ref{Idx: 2}}},
@@ -1478,39 +1491,51 @@ var structSigevent = Struct{Name: "sigevent", Fields: []Param{
 var structSiginfo = Struct{Name: "siginfo", ABIs: 1<<MIPS64 | 1<<MIPSEL64, Alt: &structSiginfoAlt1, Fields: []Param{
 	{Name: "si_signo", Kind: KindSignal, Width: 4},
 	{Name: "si_code", Kind: KindEnum, Width: 4, Set: &setSiCode},
-	{Name: "si_errno", Kind: KindInt, Width: 4},
+	{Name: "si_errno", Kind: KindInt, Width: 4, Sparse: true},
 	{Name: "_", Kind: KindInt, Width: 4},
 	{Name: "si_pid", Kind: KindPID, Width: 4},
 	{Name: "si_uid", Kind: KindUID, Width: 4},
-	{Name: "si_value", Kind: KindAddr},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "si_int", Kind: KindInt, Width: 4},
+		{Name: "si_ptr", Kind: KindAddr},
+	}}, Sparse: true},
 }}
 
 var structSiginfoAlt1 = Struct{Name: "siginfo", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structSiginfoAlt2, Fields: []Param{
 	{Name: "si_signo", Kind: KindSignal, Width: 4},
 	{Name: "si_code", Kind: KindEnum, Width: 4, Set: &setSiCode},
-	{Name: "si_errno", Kind: KindInt, Width: 4},
+	{Name: "si_errno", Kind: KindInt, Width: 4, Sparse: true},
 	{Name: "si_pid", Kind: KindPID, Width: 4},
 	{Name: "si_uid", Kind: KindUID, Width: 4},
-	{Name: "si_value", Kind: KindAddr},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "si_int", Kind: KindInt, Width: 4},
+		{Name: "si_ptr", Kind: KindAddr},
+	}}, Sparse: true},
 }}
 
 var structSiginfoAlt2 = Struct{Name: "siginfo", ABIs: 1<<X86_64 | 1<<AArch64 | 1<<RISCV64 | 1<<PPC64 | 1<<PPC64LE | 1<<S390X | 1<<LoongArch64 | 1<<SPARC64 | 1<<PARISC64 | 1<<Alpha, Alt: &structSiginfoAlt3, Fields: []Param{
 	{Name: "si_signo", Kind: KindSignal, Width: 4},
-	{Name: "si_errno", Kind: KindInt, Width: 4},
+	{Name: "si_errno", Kind: KindInt, Width: 4, Sparse: true},
 	{Name: "si_code", Kind: KindEnum, Width: 4, Set: &setSiCode},
 	{Name: "_", Kind: KindInt, Width: 4},
 	{Name: "si_pid", Kind: KindPID, Width: 4},
 	{Name: "si_uid", Kind: KindUID, Width: 4},
-	{Name: "si_value", Kind: KindAddr},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "si_int", Kind: KindInt, Width: 4},
+		{Name: "si_ptr", Kind: KindAddr},
+	}}, Sparse: true},
 }}
 
 var structSiginfoAlt3 = Struct{Name: "siginfo", Fields: []Param{
 	{Name: "si_signo", Kind: KindSignal, Width: 4},
-	{Name: "si_errno", Kind: KindInt, Width: 4},
+	{Name: "si_errno", Kind: KindInt, Width: 4, Sparse: true},
 	{Name: "si_code", Kind: KindEnum, Width: 4, Set: &setSiCode},
 	{Name: "si_pid", Kind: KindPID, Width: 4},
 	{Name: "si_uid", Kind: KindUID, Width: 4},
-	{Name: "si_value", Kind: KindAddr},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "si_int", Kind: KindInt, Width: 4},
+		{Name: "si_ptr", Kind: KindAddr},
+	}}, Sparse: true},
 }}
 
 var structSockFilter = Struct{Name: "sock_filter", Fields: []Param{
@@ -1522,7 +1547,7 @@ var structSockFilter = Struct{Name: "sock_filter", Fields: []Param{
 
 var structSockFprog = Struct{Name: "sock_fprog", Fields: []Param{
 	{Name: "len", Kind: KindUint, Width: 2},
-	{Name: "filter", Kind: KindArray, Elem: &Param{Kind: KindStruct, Struct: &structSockFilter}, Len: "len", LenRef: Ref{}},
+	{Name: "filter", Kind: KindArray, Elem: &Param{Kind: KindStruct, Struct: &structSockFilter}, Len: "len", LenRef: Ref{}, Brief: true},
 }}
 
 var structSockTxtime = Struct{Name: "sock_txtime", Fields: []Param{
@@ -2083,7 +2108,7 @@ var structTcpRepairWindow = Struct{Name: "tcp_repair_window", Fields: []Param{
 	{Name: "rcv_wup", Kind: KindUint, Width: 4},
 }}
 
-var structTermio = Struct{Name: "termio", ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Alt: &structTermioAlt1, Fields: []Param{
+var structTermio = Struct{Name: "termio", Shown: 4, ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Alt: &structTermioAlt1, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},
@@ -2092,7 +2117,7 @@ var structTermio = Struct{Name: "termio", ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, 
 	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 10},
 }}
 
-var structTermioAlt1 = Struct{Name: "termio", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermioAlt2, Fields: []Param{
+var structTermioAlt1 = Struct{Name: "termio", Shown: 4, ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermioAlt2, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},
@@ -2101,7 +2126,7 @@ var structTermioAlt1 = Struct{Name: "termio", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIP
 	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 23},
 }}
 
-var structTermioAlt2 = Struct{Name: "termio", Fields: []Param{
+var structTermioAlt2 = Struct{Name: "termio", Shown: 4, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 2, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 2, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 2, Set: &setTermiosCflag},
@@ -2110,7 +2135,7 @@ var structTermioAlt2 = Struct{Name: "termio", Fields: []Param{
 	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 8},
 }}
 
-var structTermios = Struct{Name: "termios", ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Alt: &structTermiosAlt1, Fields: []Param{
+var structTermios = Struct{Name: "termios", Shown: 4, ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC, Alt: &structTermiosAlt1, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 4, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 4, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 4, Set: &setTermiosCflag},
@@ -2121,7 +2146,7 @@ var structTermios = Struct{Name: "termios", ABIs: 1<<PPC64 | 1<<PPC64LE | 1<<PPC
 	{Name: "c_ospeed", Kind: KindUint, Width: 4},
 }}
 
-var structTermiosAlt1 = Struct{Name: "termios", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermiosAlt2, Fields: []Param{
+var structTermiosAlt1 = Struct{Name: "termios", Shown: 4, ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermiosAlt2, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 4, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 4, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 4, Set: &setTermiosCflag},
@@ -2130,7 +2155,7 @@ var structTermiosAlt1 = Struct{Name: "termios", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<M
 	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 23},
 }}
 
-var structTermiosAlt2 = Struct{Name: "termios", Fields: []Param{
+var structTermiosAlt2 = Struct{Name: "termios", Shown: 4, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 4, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 4, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 4, Set: &setTermiosCflag},
@@ -2139,7 +2164,7 @@ var structTermiosAlt2 = Struct{Name: "termios", Fields: []Param{
 	{Name: "c_cc", Kind: KindArray, Elem: &Param{Kind: KindHex, Width: 1}, Count: 19},
 }}
 
-var structTermios2 = Struct{Name: "termios2", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermios2Alt1, Fields: []Param{
+var structTermios2 = Struct{Name: "termios2", Shown: 4, ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIPS64 | 1<<MIPSEL64 | 1<<MIPS64N32 | 1<<MIPSEL64N32, Alt: &structTermios2Alt1, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 4, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 4, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 4, Set: &setTermiosCflag},
@@ -2150,7 +2175,7 @@ var structTermios2 = Struct{Name: "termios2", ABIs: 1<<MIPS | 1<<MIPSEL | 1<<MIP
 	{Name: "c_ospeed", Kind: KindUint, Width: 4},
 }}
 
-var structTermios2Alt1 = Struct{Name: "termios2", Fields: []Param{
+var structTermios2Alt1 = Struct{Name: "termios2", Shown: 4, Fields: []Param{
 	{Name: "c_iflag", Kind: KindFlags, Width: 4, Set: &setTermiosIflag},
 	{Name: "c_oflag", Kind: KindFlags, Width: 4, Set: &setTermiosOflag},
 	{Name: "c_cflag", Kind: KindFlags, Width: 4, Set: &setTermiosCflag},
@@ -2163,27 +2188,27 @@ var structTermios2Alt1 = Struct{Name: "termios2", Fields: []Param{
 
 var structTimespec = Struct{Name: "timespec", ABIs: 1 << X32, Alt: &structTimespecAlt1, Fields: []Param{
 	{Name: "tv_sec", Kind: KindInt, Width: 8},
-	{Name: "tv_nsec", Kind: KindInt, Width: 8},
+	{Name: "tv_nsec", Kind: KindUint, Width: 8},
 }}
 
 var structTimespecAlt1 = Struct{Name: "timespec", Fields: []Param{
 	{Name: "tv_sec", Kind: KindInt},
-	{Name: "tv_nsec", Kind: KindInt},
+	{Name: "tv_nsec", Kind: KindUint},
 }}
 
 var structTimespec64 = Struct{Name: "timespec64", Fields: []Param{
 	{Name: "tv_sec", Kind: KindInt, Width: 8},
-	{Name: "tv_nsec", Kind: KindInt, Width: 8},
+	{Name: "tv_nsec", Kind: KindUint, Width: 8},
 }}
 
 var structTimeval = Struct{Name: "timeval", ABIs: 1 << X32, Alt: &structTimevalAlt1, Fields: []Param{
 	{Name: "tv_sec", Kind: KindInt, Width: 8},
-	{Name: "tv_usec", Kind: KindInt, Width: 8},
+	{Name: "tv_usec", Kind: KindUint, Width: 8},
 }}
 
 var structTimevalAlt1 = Struct{Name: "timeval", Fields: []Param{
 	{Name: "tv_sec", Kind: KindInt},
-	{Name: "tv_usec", Kind: KindInt},
+	{Name: "tv_usec", Kind: KindUint},
 }}
 
 var structTimeval32 = Struct{Name: "timeval32", Fields: []Param{
@@ -2372,11 +2397,33 @@ var structUsbdevfsSetinterface = Struct{Name: "usbdevfs_setinterface", Fields: [
 	{Name: "altsetting", Kind: KindUint, Width: 4},
 }}
 
-var structUserDesc = Struct{Name: "user_desc", Fields: []Param{
+var structUserDesc = Struct{Name: "user_desc", ABIs: 1 << X86_64, Alt: &structUserDescAlt1, Fields: []Param{
 	{Name: "entry_number", Kind: KindInt, Width: 4},
-	{Name: "base_addr", Kind: KindHex, Width: 4},
-	{Name: "limit", Kind: KindHex, Width: 4},
-	{Name: "flags", Kind: KindFlags, Width: 4, Set: &setUserDesc},
+	{Name: "base_addr", Kind: KindHex, Style: StyleWide, Width: 4},
+	{Name: "limit", Kind: KindHex, Style: StyleWide, Width: 4},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "seg_32bit", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1},
+		{Name: "contents", Kind: KindUint, Style: StyleBits, Width: 4, Count: 258},
+		{Name: "read_exec_only", Kind: KindUint, Style: StyleBits, Width: 4, Count: 769},
+		{Name: "limit_in_pages", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1025},
+		{Name: "seg_not_present", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1281},
+		{Name: "useable", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1537},
+		{Name: "lm", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1793},
+	}}},
+}}
+
+var structUserDescAlt1 = Struct{Name: "user_desc", Fields: []Param{
+	{Name: "entry_number", Kind: KindInt, Width: 4},
+	{Name: "base_addr", Kind: KindHex, Style: StyleWide, Width: 4},
+	{Name: "limit", Kind: KindHex, Style: StyleWide, Width: 4},
+	{Kind: KindStruct, Struct: &Struct{Overlap: true, View: true, Fields: []Param{
+		{Name: "seg_32bit", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1},
+		{Name: "contents", Kind: KindUint, Style: StyleBits, Width: 4, Count: 258},
+		{Name: "read_exec_only", Kind: KindUint, Style: StyleBits, Width: 4, Count: 769},
+		{Name: "limit_in_pages", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1025},
+		{Name: "seg_not_present", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1281},
+		{Name: "useable", Kind: KindUint, Style: StyleBits, Width: 4, Count: 1537},
+	}}},
 }}
 
 var structUstat = Struct{Name: "ustat", Fields: []Param{
@@ -2394,6 +2441,21 @@ var structUtimbuf = Struct{Name: "utimbuf", ABIs: 1 << X32, Alt: &structUtimbufA
 var structUtimbufAlt1 = Struct{Name: "utimbuf", Fields: []Param{
 	{Name: "actime", Kind: KindInt},
 	{Name: "modtime", Kind: KindInt},
+}}
+
+var structUtimespec = Struct{Name: "utimespec", Alone: 2, ABIs: 1 << X32, Alt: &structUtimespecAlt1, Fields: []Param{
+	{Name: "tv_sec", Kind: KindInt, Width: 8},
+	{Name: "tv_nsec", Kind: KindEnum, Width: 8, Set: &setUtimeNsec},
+}}
+
+var structUtimespecAlt1 = Struct{Name: "utimespec", Alone: 2, Fields: []Param{
+	{Name: "tv_sec", Kind: KindInt},
+	{Name: "tv_nsec", Kind: KindEnum, Set: &setUtimeNsec},
+}}
+
+var structUtimespec64 = Struct{Name: "utimespec64", Alone: 2, Fields: []Param{
+	{Name: "tv_sec", Kind: KindInt, Width: 8},
+	{Name: "tv_nsec", Kind: KindEnum, Width: 8, Set: &setUtimeNsec},
 }}
 
 var structVtMode = Struct{Name: "vt_mode", Fields: []Param{

@@ -28,11 +28,11 @@ type FDPath struct {
 	Path string
 }
 
-// fdPath looks a descriptor up.
+// fdPath looks a descriptor up, for a line of text.
 func (e *Event) fdPath(fd int64) string {
 	for _, f := range e.FDPaths {
 		if int64(f.FD) == fd {
-			return f.Path
+			return plainPath(f.Path)
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,6 +20,7 @@ type countSink struct {
 	w      io.Writer
 	mu     sync.Mutex
 	counts map[countKey]count
+	lost   uint64 // calls of a table that could not be written
 }
 
 type countKey struct {
@@ -29,8 +31,13 @@ type countKey struct {
 
 type count struct{ all, denied, gone uint64 }
 
-func (s *countSink) Needs() Needs    { return Needs{} }
-func (s *countSink) Dropped() uint64 { return 0 }
+func (s *countSink) Needs() Needs { return Needs{} }
+
+func (s *countSink) Dropped() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
 
 func (s *countSink) Record(e *Event) {
 	key := countKey{abi: e.Call.ABI, id: e.Call.ID}
@@ -50,37 +57,41 @@ func (s *countSink) Record(e *Event) {
 	s.counts[key] = c
 }
 
-// Close writes the table: the most frequent calls first.
+// Close writes the table, in one piece: the most frequent calls first.
 func (s *countSink) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	keys := make([]countKey, 0, len(s.counts))
 	var total count
-	for k, c := range s.counts {
-		keys = append(keys, k)
+	for _, c := range s.counts {
 		total.all, total.denied, total.gone = total.all+c.all, total.denied+c.denied, total.gone+c.gone
 	}
-	slices.SortFunc(keys, func(a, b countKey) int {
-		return cmp.Or(cmp.Compare(s.counts[b].all, s.counts[a].all), cmp.Compare(a.name(), b.name()), cmp.Compare(a.abi, b.abi))
-	})
-	if _, err := fmt.Fprintf(s.w, "%7s %10s %8s %8s %-8s %s\n", "% calls", "calls", "denied", "gone", "abi", "syscall"); err != nil {
+	if _, err := s.w.Write(s.table(total)); err != nil {
+		s.lost = total.all
 		return fmt.Errorf("write counts: %w", err)
 	}
-	for _, k := range keys {
-		s.row(s.counts[k], total.all, k.abi.String(), k.name())
-	}
-	return s.row(total, total.all, "", "total")
+	return nil
 }
 
-func (s *countSink) row(c count, total uint64, abi, name string) error {
+func (s *countSink) table(total count) []byte {
+	b := fmt.Appendf(nil, "%7s %10s %8s %8s %-11s %s\n", "% calls", "calls", "denied", "gone", "abi", "syscall")
+	for _, k := range s.sorted() {
+		b = appendRow(b, s.counts[k], total.all, k.abi.String(), k.name())
+	}
+	return appendRow(b, total, total.all, "", "total")
+}
+
+func (s *countSink) sorted() []countKey {
+	return slices.SortedFunc(maps.Keys(s.counts), func(a, b countKey) int {
+		return cmp.Or(cmp.Compare(s.counts[b].all, s.counts[a].all), cmp.Compare(a.name(), b.name()), cmp.Compare(a.abi, b.abi))
+	})
+}
+
+func appendRow(b []byte, c count, total uint64, abi, name string) []byte {
 	percent := 100.0
 	if total > 0 {
 		percent = 100 * float64(c.all) / float64(total)
 	}
-	if _, err := fmt.Fprintf(s.w, "%7.2f %10d %8d %8d %-8s %s\n", percent, c.all, c.denied, c.gone, abi, name); err != nil {
-		return fmt.Errorf("write counts: %w", err)
-	}
-	return nil
+	return fmt.Appendf(b, "%7.2f %10d %8d %8d %-11s %s\n", percent, c.all, c.denied, c.gone, abi, name)
 }
 
 func (k countKey) name() string {

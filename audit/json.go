@@ -22,7 +22,9 @@ func (s *jsonSink) Needs() Needs    { return Needs{Time: true, Duration: true, P
 func (s *jsonSink) Dropped() uint64 { return s.droppedLines() }
 func (s *jsonSink) Close() error    { return s.close() }
 
-func (s *jsonSink) Record(e *Event) { s.end(append(AppendJSON(s.begin(), e), '\n')) }
+func (s *jsonSink) Record(e *Event) {
+	s.add(func(b []byte) []byte { return append(AppendJSON(b, e), '\n') })
+}
 
 // AppendJSON appends an event as one JSON object.
 func AppendJSON(b []byte, e *Event) []byte {
@@ -55,6 +57,9 @@ func appendDecision(b []byte, e *Event) []byte {
 	}
 	if e.Decision.Reason != "" {
 		b = appendString(b, "reason", e.Decision.Reason)
+	}
+	if e.Decision.Note != "" {
+		b = appendString(b, "note", e.Decision.Note)
 	}
 	return b
 }

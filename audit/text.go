@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stead-project/stead/arch"
@@ -49,7 +52,9 @@ func (s *textSink) Needs() Needs {
 func (s *textSink) Dropped() uint64 { return s.droppedLines() }
 func (s *textSink) Close() error    { return s.close() }
 
-func (s *textSink) Record(e *Event) { s.end(s.line(s.begin(), e)) }
+func (s *textSink) Record(e *Event) {
+	s.add(func(b []byte) []byte { return s.line(b, e) })
+}
 
 // line runs under the writer's lock.
 func (s *textSink) line(b []byte, e *Event) []byte {
@@ -80,20 +85,32 @@ func (s *textSink) stamp(b []byte, t time.Time) []byte {
 	case Unix:
 		b = appendSeconds(b, t.UnixMicro())
 	case Relative:
-		if s.last.IsZero() {
-			s.last = t
-		}
-		b = appendSeconds(b, t.Sub(s.last).Microseconds())
-		s.last = t
+		b = appendSeconds(b, s.since(t))
 	default:
 		return b
 	}
 	return append(b, ' ')
 }
 
+// since gives the microseconds since the latest line, 0 for a line that another one has overtaken.
+func (s *textSink) since(t time.Time) int64 {
+	if s.last.IsZero() {
+		s.last = t
+	}
+	passed := t.Sub(s.last)
+	if passed < 0 {
+		return 0
+	}
+	s.last = t
+	return passed.Microseconds()
+}
+
 func appendSeconds(b []byte, micros int64) []byte {
 	b = append(strconv.AppendInt(b, micros/1e6, 10), '.')
-	return append(b, strconv.Itoa(int(micros%1e6) + 1e6)[1:]...)
+	for unit := int64(1e5); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+micros/unit%10))
+	}
+	return b
 }
 
 // Colours: the call's name, and an answer that is not the kernel's.
@@ -111,15 +128,34 @@ func (s *textSink) call(b []byte, e *Event) []byte {
 	if !s.o.Color {
 		return e.Call.AppendText(b, &o)
 	}
+	b = append(b, colorName...)
 	start := len(b)
-	b = e.Call.AppendText(append(b, colorName...), &o)
-	for i := start; i < len(b); i++ {
-		if b[i] == '(' {
-			return append(b[:i], append([]byte(colorOff), b[i:]...)...)
+	b = e.Call.AppendText(b, &o)
+	name := bytes.IndexByte(b[start:], '(')
+	if name < 0 {
+		return append(b, colorOff...)
+	}
+	return slices.Insert(b, start+name, []byte(colorOff)...)
+}
+
+// plainPath escapes, as strace(1) does, what would end the path, the line, or reach the terminal as a command: names of files are
+// the target's choice.
+func plainPath(path string) string {
+	if strings.IndexFunc(path, special) < 0 {
+		return path
+	}
+	var b []byte
+	for i := range len(path) {
+		if c := path[i]; special(rune(c)) {
+			b = append(b, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
+		} else {
+			b = append(b, c)
 		}
 	}
-	return append(b, colorOff...)
+	return string(b)
 }
+
+func special(r rune) bool { return r < ' ' || r > '~' || r == '<' || r == '>' || r == '\\' }
 
 // result prints only what the supervisor knows: the answers that it gave itself.
 func (s *textSink) result(b []byte, e *Event) []byte {

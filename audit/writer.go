@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -33,22 +34,33 @@ func newLineWriter(w io.Writer, buffered bool) *lineWriter {
 	return l
 }
 
-// begin locks the writer and gives the buffer to append one line to; end takes it back.
-func (l *lineWriter) begin() []byte {
+// add lets format append one line. A line consists of what a target chose: a fault in its formatting costs that line, not the
+// supervision.
+func (l *lineWriter) add(format func([]byte) []byte) {
 	l.mu.Lock()
-	return l.buf
-}
-
-func (l *lineWriter) end(buf []byte) {
 	defer l.mu.Unlock()
-	l.buf = buf
+	defer l.recovered()
+	l.buf = format(l.buf)
 	l.lines++
-	if len(buf) >= l.limit {
+	if len(l.buf) >= l.limit {
 		l.flushLocked()
 		return
 	}
 	if l.lines == 1 {
 		l.arm()
+	}
+}
+
+func (l *lineWriter) recovered() {
+	if p := recover(); p != nil {
+		l.drop(1, fmt.Errorf("format record: %v", p))
+	}
+}
+
+func (l *lineWriter) drop(lines uint64, err error) {
+	l.dropped += lines
+	if l.err == nil {
+		l.err = err
 	}
 }
 
@@ -71,11 +83,8 @@ func (l *lineWriter) flushLocked() {
 	if len(l.buf) == 0 {
 		return
 	}
-	if _, err := l.w.Write(l.buf); err != nil {
-		l.dropped += l.lines
-		if l.err == nil {
-			l.err = fmt.Errorf("write records: %w", err)
-		}
+	if n, err := l.w.Write(l.buf); err != nil {
+		l.drop(l.lines-uint64(bytes.Count(l.buf[:n], []byte{'\n'})), fmt.Errorf("write records: %w", err))
 	}
 	l.buf, l.lines = l.buf[:0], 0
 }
@@ -87,8 +96,11 @@ func (l *lineWriter) droppedLines() uint64 {
 }
 
 func (l *lineWriter) close() error {
-	l.flush()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.flushLocked()
 	return l.err
 }

@@ -22,7 +22,7 @@ const defaultErrno = unix.EPERM
 func (s *Server) handle(l *leader) (ended bool) {
 	defer s.recovered(l, &ended)
 	n := &l.n
-	l.ev = audit.Event{Caller: policy.Caller{TID: int(n.TID)}, Call: l.call}
+	l.ev = audit.Event{Caller: policy.Caller{ID: n.ID, TID: int(n.TID)}, Call: l.call}
 	if s.needs.Time || s.needs.Duration {
 		l.ev.Time = time.Now()
 	}
@@ -50,9 +50,12 @@ func identify(n *unotify.Notification) (arch.Data, bool) {
 
 func (s *Server) handleDecoded(l *leader, raw arch.Data) (ended bool) {
 	n := &l.n
-	if err := s.decode(l, raw); err != nil {
+	if err := s.decode(l, raw); errors.Is(err, unotify.ErrGone) {
 		s.stats.gone.Add(1)
 		l.ev.Outcome = audit.Gone
+		return true
+	} else if err != nil {
+		s.finish(&l.ev, n.ID, policy.Denial(0, "cannot tell whether the call is pending: "+err.Error()))
 		return true
 	}
 	l.req = policy.Request{Call: l.call, Caller: l.ev.Caller}

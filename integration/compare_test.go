@@ -23,6 +23,9 @@ type scenario struct {
 	bag     bool     // not deterministic: compare as a multiset
 	ignore  []string // calls whose number depends on the scheduler
 	floor   float64  // percent; 0: the default
+	notify  string   // calls that stead notifies only if it is asked to
+	options []string // of both tools
+	accept  []stracecmp.Acceptance
 }
 
 // Floors of the matched part, in percent. Two runs under strace itself differ by the second one's complement: a
@@ -89,24 +92,36 @@ var scenarios = []scenario{
 		mask(`^\d{1,3}$`, "FD"), // which goroutine gets which descriptor is chance
 		mask(`data=\d+`, "data=N"),
 	}, ignore: []string{"tgkill", "getpid", "gettid", "sigaltstack", "madvise"}},
+	{name: "calls", notify: shapes, accept: accepted(everywhere, native), replace: made, command: func(t *testing.T) []string {
+		return []string{compile(t, "calls/calls.c", "-static")}
+	}},
+	{name: "verbose", notify: shapes, accept: accepted(everywhere, native, verbose), replace: made, options: []string{"-v"},
+		command: func(t *testing.T) []string { return []string{compile(t, "calls/calls.c", "-static")} }},
+	{name: "calls32", notify: shapes, accept: accepted(everywhere, compat), replace: made, command: func(t *testing.T) []string {
+		return []string{compile(t, "calls/calls.c", "-static", "-m32")}
+	}},
 }
+
+// made masks what the program of calls gets from the kernel and hands back.
+var made = []stracecmp.Replacement{mask(`/calls-static(-m32)?"`, `/PROGRAM"`)}
 
 // A tracer runs a command and writes its calls to a file.
 type tracer struct {
-	command func(t *testing.T, file string) []string
+	command func(t *testing.T, s *scenario, file string) []string
 	parse   func(io.Reader) (*stracecmp.Trace, error)
 }
 
 var straceTracer = tracer{
-	command: func(_ *testing.T, file string) []string {
-		return []string{"strace", "-f", "-qq", "-s", "4096", "-o", file}
+	command: func(_ *testing.T, s *scenario, file string) []string {
+		return append([]string{"strace", "-f", "-qq", "-s", "4096", "-o", file}, s.options...)
 	},
 	parse: stracecmp.ParseStrace,
 }
 
 var steadTracer = tracer{
-	command: func(t *testing.T, file string) []string {
-		return []string{stead(t), "trace", "--all", "-s", "4096", "-o", file, "--"}
+	command: func(t *testing.T, s *scenario, file string) []string {
+		argv := append([]string{stead(t), "trace", "--all", "--calls", s.notify, "-s", "4096", "-o", file}, s.options...)
+		return append(argv, "--")
 	},
 	parse: stracecmp.ParseStead,
 }
@@ -154,7 +169,7 @@ func (s *scenario) inputs(t *testing.T) string {
 func (s *scenario) record(t *testing.T, tr *tracer) *stracecmp.Trace {
 	t.Helper()
 	dir, file := s.inputs(t), filepath.Join(t.TempDir(), "trace")
-	argv := append([]string{"setarch", "-R"}, tr.command(t, file)...)
+	argv := append([]string{"setarch", "-R"}, tr.command(t, s, file)...)
 	r := command{argv: append(argv, s.command(t)...), dir: dir}.run(t)
 	if r.code != 0 {
 		t.Fatalf("%s ended with %d; stdout %q, stderr %q", strings.Join(argv, " "), r.code, r.stdout, r.stderr)
@@ -162,8 +177,10 @@ func (s *scenario) record(t *testing.T, tr *tracer) *stracecmp.Trace {
 	return tr.read(t, file)
 }
 
-func (s *scenario) options() stracecmp.Options {
-	return stracecmp.Options{Ignore: slices.Concat(stracecmp.Unseen, s.ignore), Replace: s.replace, Multiset: s.bag}
+func (s *scenario) comparison() stracecmp.Options {
+	asked := strings.Split(s.notify, ",")
+	unseen := slices.DeleteFunc(slices.Clone(stracecmp.Unseen), func(c string) bool { return slices.Contains(asked, c) })
+	return stracecmp.Options{Ignore: slices.Concat(unseen, s.ignore), Replace: s.replace, Multiset: s.bag, Accept: s.accept}
 }
 
 // attempts is how often a comparison is made before it fails: which call a signal meets is chance, more so on a busy
@@ -177,13 +194,22 @@ func (s *scenario) compare(t *testing.T, a, b *tracer, least float64) {
 		least = s.floor
 	}
 	for range attempts {
-		report := stracecmp.Compare(s.record(t, a), s.record(t, b), s.options())
+		report := stracecmp.Compare(s.record(t, a), s.record(t, b), s.comparison())
 		t.Logf("%s: %v", s.name, report)
 		if report.Percent() >= least {
+			s.checkAccepted(t, b, report)
 			return
 		}
 	}
 	t.Errorf("in %d attempts less than %.1f %% of the lines match", attempts, least)
+}
+
+// checkAccepted fails for accepted differences that are no more.
+func (s *scenario) checkAccepted(t *testing.T, b *tracer, report *stracecmp.Report) {
+	t.Helper()
+	if b == &steadTracer && len(report.Unused) > 0 {
+		t.Errorf("%s: accepted differences that do not occur: %q", s.name, report.Unused)
+	}
 }
 
 // TestStraceAgainstItself is the floor of noise: what two runs of a scenario differ by under one tracer.

@@ -42,6 +42,7 @@ type Decision struct {
 	Quiet   bool          // keep it out of the record
 	Rule    string        // the rule that gave it, "" for a default
 	Reason  string        // why, where the rule does not say it (a failure of the supervisor, say)
+	Note    string        // what else is to be known of the call, for the record
 	Version uint64        // of the policy
 }
 
@@ -52,8 +53,9 @@ func Denial(errno syscall.Errno, reason string) Decision {
 
 // A Caller is who makes a call.
 type Caller struct {
-	TID int // the thread, in the supervisor's pid namespace
-	PID int // its process (thread group); 0 if unknown
+	ID  uint64 // the notification
+	TID int    // the thread, in the supervisor's pid namespace
+	PID int    // its process (thread group); 0 if unknown
 }
 
 // A Request is one decoded call and who makes it. It may not be kept after Decide has returned.

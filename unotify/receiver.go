@@ -16,16 +16,17 @@ import (
 // A Receiver is one thread's right to wait on a listener. It belongs to the goroutine that made it, which stays on its
 // thread until Close. The design has one per listener: see the package documentation on threads.
 //
-// RECV can be ended from outside only by a signal (and, since Linux 6.11, by the end of the last target), so a second thread
-// watches for the hang-up and for Interrupt, and signals this one. Nothing of that costs a system call per notification.
+// RECV can be ended from outside only by a signal (and, since Linux 6.11, by the end of the last target), so a goroutine
+// watches for the hang-up and for Interrupt, and signals the thread. Nothing of that costs a system call per notification, and
+// the watching no thread.
 type Receiver struct {
 	l       *Listener
 	tid     int
 	big     []byte
-	cancel  int // eventfd that ends the watcher's wait
+	end     *os.File // epoll descriptor that becomes readable with the hang-up; Interrupt lets waiting for it time out
 	hangup  atomic.Bool
 	stop    atomic.Bool
-	left    atomic.Bool // Receive saw stop or hangup: no more signals needed
+	left    chan struct{} // closed by the receiving goroutine when it needs no more signals
 	watcher sync.WaitGroup
 	once    sync.Once
 }
@@ -35,12 +36,12 @@ const interruptSignal = syscall.Signal(42)
 
 // NewReceiver locks the calling goroutine to its thread and makes it the listener's receiver.
 func (l *Listener) NewReceiver() (*Receiver, error) {
-	cancel, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	end, err := hangupFile(l.fd)
 	if err != nil {
-		return nil, &OpError{Op: "create eventfd", Err: err}
+		return nil, &OpError{Op: "watch listener", Err: err}
 	}
 	runtime.LockOSThread()
-	r := &Receiver{l: l, tid: unix.Gettid(), cancel: cancel}
+	r := &Receiver{l: l, tid: unix.Gettid(), end: end, left: make(chan struct{})}
 	if l.big > 0 {
 		r.big = make([]byte, l.big)
 	}
@@ -52,10 +53,10 @@ func (l *Listener) NewReceiver() (*Receiver, error) {
 // Close ends the watcher and gives the thread back. The listener stays open. Only the receiving goroutine may call it.
 func (r *Receiver) Close() {
 	r.once.Do(func() {
-		r.left.Store(true)
+		r.leave()
 		r.wakeWatcher()
 		r.watcher.Wait()
-		unix.Close(r.cancel)
+		r.end.Close()
 		runtime.UnlockOSThread()
 	})
 }
@@ -79,11 +80,11 @@ func (r *Receiver) Receive(n *Notification) error {
 // receiveError sorts the errnos of RECV; nil means try again.
 func (r *Receiver) receiveError(errno syscall.Errno) error {
 	if r.stop.Load() {
-		r.left.Store(true)
+		r.leave()
 		return ErrInterrupted
 	}
 	if r.hangup.Load() || (errno == unix.ENOENT && r.l.Hangup()) {
-		r.left.Store(true)
+		r.leave()
 		return ErrHangup
 	}
 	if errno == unix.EINTR || errno == unix.ENOENT {
@@ -99,38 +100,87 @@ func (r *Receiver) Interrupt() {
 }
 
 func (r *Receiver) wakeWatcher() {
-	one := [8]byte{1}
-	unix.Write(r.cancel, one[:]) //nolint:errcheck // can only fail when the counter is full, and then it is readable
+	r.end.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // fails only where nobody waits any more
 }
+
+// hangupFile makes an epoll instance that reports the hang-up and nothing else: no event is asked for, and EPOLLHUP comes
+// unasked, so that a notification wakes nobody here. Go's own poller waits for it, being able to nest.
+func hangupFile(fd int) (*os.File, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{}); err == nil {
+		err = unix.SetNonblock(ep, true) // what os.NewFile goes by
+	}
+	if err != nil {
+		unix.Close(ep)
+		return nil, err
+	}
+	return os.NewFile(uintptr(ep), "seccomp hang-up"), nil
+}
+
+// leave says that Receive will not wait again. Only the receiving goroutine calls it.
+func (r *Receiver) leave() {
+	if !r.hasLeft(0) {
+		close(r.left)
+	}
+}
+
+// hasLeft waits a while for leave.
+func (r *Receiver) hasLeft(wait time.Duration) bool {
+	select {
+	case <-r.left:
+		return true
+	default:
+	}
+	if wait == 0 {
+		return false
+	}
+	select {
+	case <-r.left:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// ownEnd is how long a kernel that ends RECV at the hang-up by itself gets to do so.
+const ownEnd = 2 * time.Millisecond
 
 // watch waits for the hang-up or for Interrupt, then signals the receiving thread until it has noticed.
 func (r *Receiver) watch() {
 	defer r.watcher.Done()
 	if r.waitForEnd() {
 		r.hangup.Store(true)
+		if r.hasLeft(ownEnd) {
+			return
+		}
 	}
-	if r.left.Load() {
+	if r.hasLeft(0) || armInterruptSignal() != nil {
 		return
 	}
-	if err := armInterruptSignal(); err != nil {
-		return
-	}
-	for pause := time.Millisecond; !r.left.Load(); pause = min(2*pause, 100*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		unix.Tgkill(os.Getpid(), r.tid, interruptSignal) //nolint:errcheck // the thread is locked, so it exists
-		time.Sleep(pause)
+		if r.hasLeft(pause) {
+			return
+		}
 	}
 }
 
-// waitForEnd says whether it was a hang-up. Events 0 asks for POLLHUP only, so a notification does not wake this thread.
+// waitForEnd says whether it was a hang-up.
 func (r *Receiver) waitForEnd() bool {
-	fds := []unix.PollFd{{Fd: int32(r.l.fd)}, {Fd: int32(r.cancel), Events: unix.POLLIN}}
-	for {
-		_, err := unix.Poll(fds, -1)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		return err == nil && fds[0].Revents != 0
+	conn, err := r.end.SyscallConn()
+	if err != nil {
+		return false
 	}
+	return conn.Read(hungUp) == nil
+}
+
+func hungUp(ep uintptr) bool {
+	var events [1]unix.EpollEvent
+	n, err := unix.EpollWait(int(ep), events[:], 0)
+	return n > 0 || (err != nil && !errors.Is(err, unix.EINTR))
 }
 
 // armInterruptSignal gives interruptSignal a handler that does not restart system calls. The Go runtime's handler ignores a

@@ -1,3 +1,8 @@
+// What a control group grants of the processors means little to one leading thread, and finding it out costs a twentieth of the
+// start.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command stead supervises system calls: it starts a program, or is handed one, and sees, decides and performs its calls.
 package main
 
@@ -5,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -41,7 +47,7 @@ type globals struct {
 }
 
 func run(args []string) int {
-	root := newRoot()
+	root := newRoot(args)
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {
@@ -58,7 +64,7 @@ func run(args []string) int {
 	return code
 }
 
-func newRoot() *cobra.Command {
+func newRoot(args []string) *cobra.Command {
 	g := &globals{}
 	root := &cobra.Command{
 		Use:           "stead",
@@ -69,10 +75,22 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = !slices.Contains(args, "completion") // making it costs as much as parsing the flags
 	root.PersistentFlags().StringVar(&g.logLevel, "log-level", "warn", "what Stead says of itself on standard error: trace, debug, info, warn, error, off")
 	root.PersistentFlags().BoolVar(&g.logJSON, "log-json", false, "say it as JSON lines")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
+	})
 	root.AddCommand(newTrace(g), newRun(g), newDoctor(), newSyscalls(), newVersion())
 	return root
+}
+
+// needCommand asks for the command to run.
+func needCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("no command to run: stead %s", cmd.Use)
+	}
+	return nil
 }
 
 // logger makes the logger that everything is handed; there is no global one.

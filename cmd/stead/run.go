@@ -27,7 +27,7 @@ func newRun(g *globals) *cobra.Command {
 Exit status: the program's own; 128+n if signal n ended it; 125 if Stead failed, 126 if the program cannot be executed,
 127 if there is none.`,
 		Example: "  stead run --log calls.jsonl -- ./server",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needCommand,
 		RunE:    func(_ *cobra.Command, args []string) error { return f.run(g, args) },
 	}
 	cmd.Flags().SetInterspersed(false)
@@ -56,12 +56,13 @@ func (f *runFlags) sink() (audit.Sink, error) {
 	if f.log == "" {
 		return audit.Discard{}, nil
 	}
-	file, err := os.OpenFile(f.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	file, err := openOutput(f.log, os.O_APPEND)
 	if err != nil {
-		return nil, fmt.Errorf("write log: %w", err)
+		return nil, err
 	}
+	sink := audit.NewJSON(file, audit.JSONOptions{Buffered: true})
 	if f.format == "text" {
-		return audit.NewText(file, audit.TextOptions{Buffered: true, TIDs: true, Stamp: audit.Unix}), nil
+		sink = audit.NewText(file, audit.TextOptions{Buffered: true, TIDs: true, Stamp: audit.Unix})
 	}
-	return audit.NewJSON(file, audit.JSONOptions{Buffered: true}), nil
+	return fileSink{sink, file}, nil
 }

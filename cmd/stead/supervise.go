@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -29,27 +28,43 @@ type supervision struct {
 
 // run runs the program to its end and returns an exitError with its exit status.
 func (s *supervision) run() error {
+	status, err := s.supervise()
+	closeErr := s.sink.Close()
+	if err != nil {
+		return err
+	}
+	s.report(status, closeErr)
+	if status.ExecError != nil {
+		return executeError(status.ExecError)
+	}
+	return exitStatus(status.Wait)
+}
+
+func (s *supervision) supervise() (session.Status, error) {
 	path, err := findProgram(s.argv[0])
 	if err != nil {
-		return executeError(err)
+		return session.Status{}, executeError(err)
 	}
 	prog, err := filter.Build(s.filter)
 	if err != nil {
-		return err
+		return session.Status{}, err
 	}
 	status, err := session.Run(context.Background(), session.Options{
 		Path: path, Args: s.argv, Filter: prog, Logger: s.log,
 		Server: emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Allow}), Sink: s.sink, Logger: s.log, Decoder: s.decode},
 	})
-	closeErr := s.sink.Close()
-	if err == nil {
-		err = status.ExecError
+	return status, withRemedy(err)
+}
+
+// withRemedy says what a person can do about an error.
+func withRemedy(err error) error {
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("%w: start stead outside of it (see stead doctor)", err)
+	case errors.Is(err, unix.EMFILE):
+		return fmt.Errorf("%w: raise the limit (ulimit -n)", err)
 	}
-	if err != nil {
-		return executeError(err)
-	}
-	s.report(status, closeErr)
-	return exitStatus(status.Wait)
+	return err
 }
 
 // report says what went wrong without changing the program's exit status.
@@ -60,37 +75,22 @@ func (s *supervision) report(status session.Status, closeErr error) {
 	if n := status.Statistics.Failed; n > 0 {
 		s.log.Error("calls could not be answered", "calls", n)
 	}
-	s.log.Debug("supervision ended", "statistics", status.Statistics)
+	s.log.Debug("supervision ended", "statistics", fmt.Sprintf("%+v", status.Statistics))
 }
 
-// findProgram looks a name up as execvp(3) does.
-func findProgram(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	if errors.Is(err, exec.ErrDot) {
-		return filepath.Clean(path), nil
+// openOutput opens the file that records go to.
+func openOutput(name string, mode int) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|mode, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("write records: %w", err)
 	}
-	return path, err
+	return file, nil
 }
 
-// executeError gives the exit codes of env(1): 127 for what is not there, 126 for what cannot be executed.
-func executeError(err error) error {
-	switch {
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
-		return &exitError{exitNotFound, err}
-	case errors.Is(err, os.ErrPermission), errors.Is(err, unix.ENOEXEC), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENOTDIR),
-		errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.E2BIG), errors.Is(err, unix.ETXTBSY):
-		return &exitError{exitCannotExecute, err}
-	}
-	return &exitError{exitFailure, err}
+// A fileSink closes its file after itself: some file systems report only then that they could not store what was written.
+type fileSink struct {
+	audit.Sink
+	file *os.File
 }
 
-// exitStatus is the program's own, 128+n if signal n ended it.
-func exitStatus(ws unix.WaitStatus) error {
-	switch {
-	case ws.Signaled():
-		return &exitError{code: 128 + int(ws.Signal())}
-	case ws.ExitStatus() != 0:
-		return &exitError{code: ws.ExitStatus()}
-	}
-	return nil
-}
+func (s fileSink) Close() error { return errors.Join(s.Sink.Close(), s.file.Close()) }

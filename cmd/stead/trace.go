@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -40,7 +40,7 @@ no privilege, the same exit status, signals and job control.`,
 		Example: `  stead trace -- ls /tmp
   stead trace --calls %file,%network -o trace.txt -- git fetch
   stead trace -c --all -- make`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needCommand,
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(g, args) },
 	}
 	fs := cmd.Flags()
@@ -68,12 +68,7 @@ func (f *traceFlags) run(g *globals, argv []string) error {
 	if err != nil {
 		return err
 	}
-	out, closeOut, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer closeOut()
-	sink, err := f.sink(out)
+	sink, err := f.sink()
 	if err != nil {
 		return err
 	}
@@ -83,57 +78,66 @@ func (f *traceFlags) run(g *globals, argv []string) error {
 	return s.run()
 }
 
+// selection starts from nothing when the list adds calls. A list of removals takes them from what may safely be notified: nobody
+// has named the others.
 func (f *traceFlags) selection() (arch.Selection, error) {
-	base := policy.TraceDefault()
-	if f.all {
-		base = policy.TraceAll()
+	switch {
+	case f.all || strings.HasPrefix(strings.TrimSpace(f.calls), "!"):
+		return f.selectFrom(policy.TraceAll())
+	case f.calls == "":
+		return policy.TraceDefault(), nil
 	}
+	return f.selectFrom(arch.Selection{})
+}
+
+func (f *traceFlags) selectFrom(base arch.Selection) (arch.Selection, error) {
 	if f.calls == "" {
 		return base, nil
-	}
-	if !f.all {
-		base = arch.Selection{}
 	}
 	return arch.ParseSelection(f.calls, base)
 }
 
-func (f *traceFlags) open() (*os.File, func(), error) {
+// sink checks all flags before it opens, and empties, the output.
+func (f *traceFlags) sink() (audit.Sink, error) {
+	text, err := f.textOptions()
+	if err != nil {
+		return nil, err
+	}
+	if f.format != "json" && f.format != "text" {
+		return nil, fmt.Errorf("unknown format %q: it is text or json", f.format)
+	}
 	if f.output == "" {
-		return os.Stderr, func() {}, nil
+		return f.sinkTo(os.Stderr, text), nil
 	}
-	file, err := os.OpenFile(f.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	file, err := openOutput(f.output, os.O_TRUNC)
 	if err != nil {
-		return nil, nil, fmt.Errorf("write trace: %w", err)
+		return nil, err
 	}
-	return file, func() { file.Close() }, nil
+	return fileSink{f.sinkTo(file, text), file}, nil
 }
 
-func (f *traceFlags) sink(out *os.File) (audit.Sink, error) {
-	if f.count {
-		return audit.NewCount(out), nil
+func (f *traceFlags) sinkTo(out *os.File, text audit.TextOptions) audit.Sink {
+	switch {
+	case f.count:
+		return audit.NewCount(out)
+	case f.format == "json":
+		return audit.NewJSON(out, audit.JSONOptions{Buffered: text.Buffered})
 	}
+	return audit.NewText(out, text)
+}
+
+func (f *traceFlags) textOptions() (o audit.TextOptions, err error) {
 	toFile := f.output != ""
-	switch f.format {
-	case "json":
-		return audit.NewJSON(out, audit.JSONOptions{Buffered: toFile}), nil
-	case "text":
-		return f.textSink(out, toFile)
+	o = audit.TextOptions{Buffered: toFile, TIDs: toFile, FDPaths: f.decodePaths,
+		Call: arch.TextOptions{Verbose: f.verbose, StringLimit: f.stringLimit}}
+	if f.stringLimit < 0 {
+		return o, fmt.Errorf("string limit %d: it is 0 or more", f.stringLimit)
 	}
-	return nil, fmt.Errorf("unknown format %q: it is text or json", f.format)
-}
-
-func (f *traceFlags) textSink(out io.Writer, toFile bool) (audit.Sink, error) {
-	stamp, err := parseStamp(f.timestamps)
-	if err != nil {
-		return nil, err
+	if o.Stamp, err = parseStamp(f.timestamps); err != nil {
+		return o, err
 	}
-	color, err := parseColor(f.color, !toFile)
-	if err != nil {
-		return nil, err
-	}
-	o := audit.TextOptions{Stamp: stamp, Color: color, Buffered: toFile, TIDs: toFile,
-		Call: arch.TextOptions{Verbose: f.verbose, StringLimit: f.stringLimit}, FDPaths: f.decodePaths}
-	return audit.NewText(out, o), nil
+	o.Color, err = parseColor(f.color, !toFile)
+	return o, err
 }
 
 func parseStamp(s string) (audit.Stamp, error) {

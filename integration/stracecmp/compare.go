@@ -27,22 +27,28 @@ type Report struct {
 	Threads        int // threads paired
 	LoneA, LoneB   int // threads without a like
 	Differences    []Difference
-	Noise          int // lines that the parser could not read
+	Noise          int      // lines that the parser could not read
+	Accepted       int      // lines of A that differ from their like in B as Options.Accept says
+	Unused         []string // patterns of Options.Accept that no difference has
 	samples        int
+	accept         []Acceptance
+	used           []bool
 }
 
 // Percent is the matched part of both runs' lines, 0 to 100. Two empty runs match to 0: they show nothing.
 func (r *Report) Percent() float64 {
-	if r.LinesA+r.LinesB == 0 {
+	lines := r.LinesA + r.LinesB - 2*r.Accepted
+	if lines == 0 {
 		return 0
 	}
-	return 200 * float64(r.Matched) / float64(r.LinesA+r.LinesB)
+	return 200 * float64(r.Matched) / float64(lines)
 }
 
 // Compare aligns two runs of one program.
 func Compare(a, b *Trace, o Options) *Report {
 	c := comparison{options: &o, keys: map[string]int32{}, again: restarts(a, b, &o)}
-	r := &Report{samples: o.Samples, Noise: len(a.Noise) + len(b.Noise)}
+	r := &Report{samples: o.Samples, Noise: len(a.Noise) + len(b.Noise), accept: o.Accept, used: make([]bool, len(o.Accept))}
+	defer r.listUnused()
 	as, bs := c.sequences(a), c.sequences(b)
 	r.LinesA, r.LinesB = count(as), count(bs)
 	if o.Multiset {
@@ -189,8 +195,12 @@ func (r *Report) gap(as, bs []line) {
 			taken[j] = true
 			d.B, d.ArgsB = bs[j].call, bs[j].args
 		}
-		if j >= 0 && sameSoFar(&d) {
+		switch {
+		case j >= 0 && sameSoFar(&d):
 			r.Matched++
+			continue
+		case j >= 0 && r.accepted(d.A):
+			r.Accepted++
 			continue
 		}
 		r.Differences = append(r.Differences, d)
@@ -198,6 +208,24 @@ func (r *Report) gap(as, bs []line) {
 	for j := range bs {
 		if !taken[j] {
 			r.Differences = append(r.Differences, Difference{B: bs[j].call, ArgsB: bs[j].args})
+		}
+	}
+}
+
+func (r *Report) accepted(c *Call) bool {
+	text, ok := c.String(), false
+	for i := range r.accept {
+		if r.accept[i].Line.MatchString(text) {
+			r.used[i], ok = true, true
+		}
+	}
+	return ok
+}
+
+func (r *Report) listUnused() {
+	for i := range r.accept {
+		if !r.used[i] {
+			r.Unused = append(r.Unused, r.accept[i].Line.String())
 		}
 	}
 }

@@ -29,6 +29,13 @@ type Options struct {
 	Replace  []Replacement // applied to each argument, in order
 	Multiset bool          // compare all lines of the run regardless of thread and order
 	Samples  int           // examples per group in a report; 0: 3
+	Accept   []Acceptance  // differences that are meant
+}
+
+// An Acceptance is a difference that is meant: lines that both runs have, printed differently. They are not counted.
+type Acceptance struct {
+	Line   *regexp.Regexp // matches the first run's call
+	Reason string
 }
 
 var (
@@ -37,8 +44,6 @@ var (
 	// What a call changed: "[128 => 16]" and "[0] => [512]".
 	changed  = regexp.MustCompile(`\[(-?\d+) => -?\d+\]`)
 	procPath = regexp.MustCompile(`/proc/\d+\b`)
-	// strace shows the union epoll_data in two ways, stead as the number that it is.
-	epollData = regexp.MustCompile(`\bdata=\{u32=\d+, u64=(\d+)\}`)
 	// strace explains a time by its date.
 	date     = regexp.MustCompile(` /\* \d{4}-\d\d-\d\dT[^*]*\*/`)
 	envCount = regexp.MustCompile(`/\* (\d+) vars? \*/`)
@@ -76,7 +81,6 @@ func (n *normaliser) arg(c *Call, i int, a string, out bool) string {
 	a = outside(a, unchanged)
 	a = outside(a, maskAddresses)
 	a = date.ReplaceAllString(a, "")
-	a = sortFields(epollData.ReplaceAllString(a, "data=$1"))
 	a = procPath.ReplaceAllString(a, "/proc/PID")
 	for _, r := range n.options.Replace {
 		a = r.Pattern.ReplaceAllString(a, r.With)

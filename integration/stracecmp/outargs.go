@@ -60,7 +60,7 @@ var outArgs = map[string][]int{
 	"name_to_handle_at":     {2, 3},
 	"nanosleep":             {1},
 	"newfstatat":            {2},
-	"_llseek":               {3},
+	"_llseek":               {2},
 	"pipe":                  {0},
 	"pipe2":                 {0},
 	"pread64":               {1},

@@ -1,9 +1,6 @@
 package stracecmp
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // parseCall takes "name(args) = result" apart. It reports false for anything else.
 func parseCall(text string) (Call, bool) {
@@ -94,42 +91,4 @@ func outside(s string, f func(string) string) string {
 		s = s[end:]
 	}
 	return b.String()
-}
-
-// sortFields orders the fields of structs by name: strace prints some in an order of its own (sa_mask before sa_flags),
-// stead in that of the kernel's layout.
-func sortFields(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			end := skipString(s, i)
-			b.WriteString(s[i : end+1])
-			i = end
-		case '{':
-			fields, after, closed := splitArgs(s[i+1:])
-			if !closed {
-				b.WriteString(s[i:])
-				return b.String()
-			}
-			b.WriteString("{" + joinFields(fields) + "}")
-			i = len(s) - len(after) - 1
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
-}
-
-func joinFields(fields []string) string {
-	named := true
-	for i, f := range fields {
-		name, _, ok := strings.Cut(f, "=")
-		named = named && ok && callName.MatchString(name)
-		fields[i] = sortFields(f)
-	}
-	if named {
-		slices.Sort(fields)
-	}
-	return strings.Join(fields, ", ")
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -22,7 +24,7 @@ import (
 type jobControl struct {
 	log     hclog.Logger
 	signals *launch.Signals
-	pid     atomic.Int64 // of the program; 0 before it is started and after it has ended
+	pid     atomic.Int64 // of the program; 0 after it has ended
 }
 
 // passedOn are the signals that a user may send: all that can be caught but those that report on the process itself, those
@@ -40,30 +42,54 @@ func newJobControl(log hclog.Logger) (*jobControl, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &jobControl{log: log, signals: s}
-	go j.passOn()
-	return j, nil
+	return &jobControl{log: log, signals: s}, nil
 }
 
+// passOn passes signals on: to the program, and after its end to the processes that it left behind. What came before it was
+// started has waited until now.
 func (j *jobControl) passOn() {
 	for s := range j.signals.C {
-		pid := int(j.pid.Load())
-		if pid == 0 || s.ByKernel {
+		if s.ByKernel {
 			continue
 		}
-		if s.Number == unix.SIGCONT && !stopped(pid) {
-			continue
+		receivers := []int{int(j.pid.Load())}
+		if receivers[0] == 0 {
+			receivers = children()
 		}
-		if err := unix.Kill(pid, s.Number); err != nil {
-			j.log.Debug("cannot pass a signal on", "signal", s.Number, "error", err)
+		for _, pid := range receivers {
+			j.send(pid, s.Number)
 		}
 	}
+}
+
+func (j *jobControl) send(pid int, sig syscall.Signal) {
+	if sig == unix.SIGCONT && !stopped(pid) {
+		return
+	}
+	if err := unix.Kill(pid, sig); err != nil {
+		j.log.Debug("cannot pass a signal on", "signal", sig, "pid", pid, "error", err)
+	}
+}
+
+// children are this process's, by proc_pid_task_tid_children(5): orphans have become ours.
+func children() (list []int) {
+	files, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				list = append(list, pid)
+			}
+		}
+	}
+	return list
 }
 
 // follow reaps the program and all orphans until there are none, and returns the program's status. The program has been
 // started already; its process id cannot be reused before it is reaped here.
 func (j *jobControl) follow(pid int) (status unix.WaitStatus) {
 	j.pid.Store(int64(pid))
+	go j.passOn()
 	for {
 		var ws unix.WaitStatus
 		got, err := unix.Wait4(-1, &ws, unix.WUNTRACED, nil)

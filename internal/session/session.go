@@ -18,12 +18,12 @@ import (
 
 // Options say what to run and how to supervise it.
 type Options struct {
-	Path   string   // the file to execute
+	Path   string   // the file to execute; one that is no program is handed to /bin/sh, as execvp(3) does
 	Args   []string // argv
 	Env    []string // nil: our own
 	Filter filter.Program
-	Server emulate.Options
-	Logger hclog.Logger
+	Server emulate.Options // its Targets are set here
+	Logger hclog.Logger    // nil: silent
 }
 
 // A Status is how the program ended.
@@ -34,11 +34,25 @@ type Status struct {
 }
 
 // Run starts the program, supervises it and everything that it starts until the last of them has ended, and says how the
-// program itself ended.
+// program itself ended. It takes over the signals and the children of this process: there can be one session at a time.
+//
+// An error means that there was no supervision (EMFILE: too few descriptors; EBUSY: this process is under another listener), or
+// that it broke off: the calls of the targets fail with ENOSYS from then on.
 func Run(ctx context.Context, o Options) (Status, error) {
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if err := needDescriptors(); err != nil {
+		return Status{}, err
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return Status{}, fmt.Errorf("become reaper of orphaned processes: %w", err)
 	}
+	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
+	if err != nil {
+		return Status{}, err
+	}
+	defer targets.Close()
 	j, err := newJobControl(o.Logger)
 	if err != nil {
 		return Status{}, err
@@ -48,17 +62,21 @@ func Run(ctx context.Context, o Options) (Status, error) {
 		return Status{}, err
 	}
 	defer child.Listener.Close()
-	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
-	if err != nil {
-		return Status{}, err
-	}
-	defer targets.Close()
 	o.Server.Targets = emulate.FromTargets(targets)
+	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
+	return supervise(ctx, o, j, child)
+}
+
+func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Child) (Status, error) {
 	server := emulate.New(emulate.FromListener(child.Listener), o.Server)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx) }()
+	go func() {
+		err := server.Serve(ctx)
+		child.Listener.Close() // nobody answers any more: the targets must not wait
+		served <- err
+	}()
 	status := Status{Wait: j.follow(child.PID)}
-	err = <-served
+	err := <-served
 	child.Release()
 	status.ExecError, status.Statistics = child.ExecError(), server.Statistics()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -69,7 +87,8 @@ func Run(ctx context.Context, o Options) (Status, error) {
 
 // start installs the filter with WAIT_KILLABLE_RECV where the kernel has it.
 func start(o Options) (*launch.Child, error) {
-	opts := launch.Options{Path: o.Path, Args: o.Args, Env: o.Env, Filter: o.Filter, FilterFlags: unotify.FlagWaitKillableRecv}
+	opts := launch.Options{Path: o.Path, Args: o.Args, Env: o.Env, Shell: true,
+		Filter: o.Filter, FilterFlags: unotify.FlagWaitKillableRecv}
 	child, err := launch.Start(opts)
 	if !errors.Is(err, unix.EINVAL) {
 		return child, err
@@ -79,4 +98,26 @@ func start(o Options) (*launch.Child, error) {
 		o.Logger.Warn("this kernel has no WAIT_KILLABLE_RECV (Linux 5.19): a signal may make a program repeat a call")
 	}
 	return child, err
+}
+
+// descriptors is how many a session uses at once, beside what it remembers of targets: pipe, poller, socket pair, listener, proc.
+const descriptors = 14
+
+// needDescriptors fails with EMFILE or ENFILE where they cannot be had. Go's poller would end the process without a word about why.
+func needDescriptors() error {
+	list := make([]int, 0, descriptors)
+	var err error
+	for len(list) < descriptors && err == nil {
+		var fd int
+		if fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
+			list = append(list, fd)
+		}
+	}
+	for _, fd := range list {
+		unix.Close(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("get the %d file descriptors that supervision takes: %w", descriptors, err)
+	}
+	return nil
 }

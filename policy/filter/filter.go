@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 	"slices"
 
@@ -102,7 +103,7 @@ func (b *builder) compile() (Program, error) {
 		return nil, fmt.Errorf("build filter: %w", err)
 	}
 	defer f.Release()
-	if err := b.setUp(f); err != nil {
+	if err := setUpFilter(f, b.abis, seccomp.ActAllow); err != nil {
 		return nil, fmt.Errorf("build filter: %w", err)
 	}
 	for _, id := range b.calls.IDs() {
@@ -115,13 +116,13 @@ func (b *builder) compile() (Program, error) {
 	return decode(raw, b.abis[0].ByteOrder()), err
 }
 
-func (b *builder) setUp(f *seccomp.ScmpFilter) error {
-	if !slices.Contains(b.abis, arch.Native()) { // first: libseccomp takes ABIs of one byte order only
+func setUpFilter(f *seccomp.ScmpFilter, abis []arch.ABI, bad seccomp.ScmpAction) error {
+	if !slices.Contains(abis, arch.Native()) { // first: libseccomp takes ABIs of one byte order only
 		if err := f.RemoveArch(seccomp.ArchNative); err != nil {
 			return fmt.Errorf("remove native ABI: %w", err)
 		}
 	}
-	for _, abi := range b.abis {
+	for _, abi := range abis {
 		a, ok := scmpArch(abi)
 		if !ok {
 			return fmt.Errorf("libseccomp does not know the ABI %s", abi)
@@ -130,7 +131,7 @@ func (b *builder) setUp(f *seccomp.ScmpFilter) error {
 			return fmt.Errorf("add ABI %s: %w", abi, err)
 		}
 	}
-	return errors.Join(f.SetBadArchAction(seccomp.ActAllow), f.SetNoNewPrivsBit(false), f.SetOptimize(2))
+	return errors.Join(f.SetBadArchAction(bad), f.SetNoNewPrivsBit(false), f.SetOptimize(2))
 }
 
 func scmpArch(abi arch.ABI) (seccomp.ScmpArch, bool) {
@@ -170,6 +171,18 @@ func decode(raw []byte, order binary.ByteOrder) Program {
 	for i := range prog {
 		r := raw[8*i:]
 		prog[i] = unix.SockFilter{Code: order.Uint16(r), Jt: r[2], Jf: r[3], K: order.Uint32(r[4:])}
+		if order != arch.Native().ByteOrder() {
+			repair(&prog[i])
+		}
 	}
 	return prog
+}
+
+// repair turns round the action of a return that libseccomp 2.5.4 leaves in its own machine's byte order, which it does in large
+// programs for machines of the other one.
+func repair(ins *unix.SockFilter) {
+	swapped := bits.ReverseBytes32(ins.K)
+	if ins.Code == unix.BPF_RET|unix.BPF_K && !Action(ins.K).valid() && Action(swapped).valid() {
+		ins.K = swapped
+	}
 }

@@ -27,9 +27,6 @@ func specs(t testing.TB) []Spec {
 	var list []Spec
 	for _, a := range scmpArches {
 		for _, calls := range []string{"mount", "openat,mkdir,connect", "%file", "all", "open_tree_attr,mseal,file_getattr", "none"} {
-			if calls == "all" && a.abi.BigEndian() != arch.Native().BigEndian() {
-				continue // libseccomp 2.5.4 leaves the last instruction of so large a program in its own machine's byte order
-			}
 			list = append(list, Spec{ABIs: []arch.ABI{a.abi}, Notify: selection(t, calls)})
 		}
 		list = append(list, Spec{ABIs: []arch.ABI{a.abi}, Notify: policy.TraceAll(), NotifyUnknown: true})

@@ -13,12 +13,15 @@ struct stead_job {
 	const char *path;
 	char **argv;
 	char **envp;
+	char **shell_argv; /* [0] is executed with these where execve of path gives ENOEXEC; or NULL */
 	const char *dir; /* or NULL */
 	const int *fds;  /* fds[i] becomes descriptor i, -1 closes it; NULL leaves all as they are */
 	int nfds;
 	int flags; /* STEAD_* */
 	int pgid;  /* for STEAD_SETPGID */
 	int deathsig;
+	int landlock; /* ruleset, -1 for none */
+	unsigned int landlock_flags;
 	unsigned int filter_flags;
 	struct sock_fprog prog;
 	int sock; /* where the listener is sent */
@@ -41,6 +44,7 @@ enum {
 	STAGE_SESSION,
 	STAGE_DIR,
 	STAGE_NNP,
+	STAGE_LANDLOCK,
 	STAGE_FILTER,
 	STAGE_SEND,
 	STAGE_EXEC,

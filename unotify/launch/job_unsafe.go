@@ -22,6 +22,7 @@ const (
 	stageSession = C.STAGE_SESSION
 	stageDir     = C.STAGE_DIR
 	stageNNP     = C.STAGE_NNP
+	stageLock    = C.STAGE_LANDLOCK
 	stageFilter  = C.STAGE_FILTER
 	stageSend    = C.STAGE_SEND
 	stageExec    = C.STAGE_EXEC
@@ -29,6 +30,9 @@ const (
 
 // stackSize is enough for the few frames of child.c and the array of descriptors that it keeps on the carrier's stack.
 const stackSize = 32 << 10
+
+// shell is _PATH_BSHELL of the C library's paths.h.
+const shell = "/bin/sh"
 
 // maxFiles bounds that array.
 const maxFiles = 4096
@@ -85,12 +89,12 @@ func noNUL(path, dir string, args, env []string) error {
 // jobSize is an upper bound of what fill takes.
 func jobSize(o Options, args, env []string) int {
 	n := int(unsafe.Sizeof(C.struct_stead_job{})) + 2*stackSize + 8*len(o.Filter) + 4*len(o.Files) + len(o.Path) + len(o.Dir) + 4096
-	for _, list := range [][]string{args, env} {
+	for _, list := range [][]string{args, args, env} { // args again for the shell
 		for _, s := range list {
 			n += len(s) + 1 + 8
 		}
 	}
-	return n
+	return n + len(o.Path)
 }
 
 func (j *job) fill(o Options, args, env []string, sock int) {
@@ -102,6 +106,9 @@ func (j *job) fill(o Options, args, env []string, sock int) {
 		j.c.dir = j.str(o.Dir)
 	}
 	j.c.argv, j.c.envp = j.strs(args), j.strs(env)
+	if o.Shell {
+		j.c.shell_argv = j.strs(append([]string{shell, o.Path}, args[1:]...))
+	}
 	j.fillFiles(o.Files)
 	j.fillFilter(o.Filter)
 	j.c.filter_flags = C.uint(o.FilterFlags)
@@ -109,6 +116,10 @@ func (j *job) fill(o Options, args, env []string, sock int) {
 	j.c.pgid = C.int(o.Pgid)
 	j.c.deathsig = C.int(o.Pdeathsig)
 	j.c.sock = C.int(sock)
+	j.c.landlock, j.c.landlock_flags = -1, C.uint(o.LandlockFlags)
+	if o.Landlock != nil {
+		j.c.landlock = C.int(o.Landlock.Fd())
+	}
 }
 
 func flags(o Options) (f C.int) {

@@ -25,8 +25,16 @@ type Options struct {
 	Env  []string // nil: the calling process's
 	Dir  string   // working directory; "": the calling process's
 
+	// Shell hands a file that the kernel does not know how to execute (ENOEXEC: a script without #!) to /bin/sh, as execvp(3) does.
+	Shell bool
+
 	Filter      []unix.SockFilter
 	FilterFlags uint // unotify.FlagLog, FlagSpecAllow, FlagWaitKillableRecv; FlagNewListener is implied
+
+	// Landlock is a ruleset (see package landlock) that restricts the program from before its execve on, which it thus must
+	// allow, with the program's interpreter and loader. It does not reach the program as a descriptor.
+	Landlock      *os.File
+	LandlockFlags uint // of landlock_restrict_self(2)
 
 	Files []*os.File // Files[i] becomes descriptor i, nil closes it; a nil slice leaves all inheritable descriptors as they are
 
@@ -61,6 +69,7 @@ var stages = [...]string{
 	stageSession: "set up session for",
 	stageDir:     "change directory for",
 	stageNNP:     "set no_new_privs for",
+	stageLock:    "restrict with Landlock",
 	stageFilter:  "install filter for",
 	stageSend:    "receive listener of",
 	stageExec:    "execute",
@@ -72,6 +81,8 @@ type Child struct {
 	Listener *unotify.Listener
 	path     string
 	job      *job
+
+	restricted bool // by Landlock
 }
 
 // Start starts a program. An error is a *StartError, or says what is wrong with the options. That the program cannot be executed
@@ -92,7 +103,8 @@ func Start(o Options) (*Child, error) {
 	}
 	stage, errno := j.start()
 	runtime.KeepAlive(o.Files)
-	c := &Child{PID: j.pid(), path: o.Path, job: j}
+	runtime.KeepAlive(o.Landlock)
+	c := &Child{PID: j.pid(), path: o.Path, job: j, restricted: o.Landlock != nil}
 	if errno != 0 && stage != stageExec {
 		c.abandon()
 		return nil, startError(stage, o.Path, errno)
@@ -174,10 +186,15 @@ func (c *Child) Executed() bool { return !c.job.running() }
 
 // ExecError is the reason why the program could not be executed, once the child has ended because of it; nil otherwise.
 func (c *Child) ExecError() error {
-	if stage, errno := c.job.result(); errno != 0 {
-		return startError(stage, c.path, errno)
+	stage, errno := c.job.result()
+	if errno == 0 {
+		return nil
 	}
-	return nil
+	if stage == stageExec && errno == unix.EACCES && c.restricted {
+		return &StartError{Stage: stages[stage], Path: c.path, Err: fmt.Errorf(
+			"%w (if the file may be executed: Landlock must allow executing it, and its interpreter or loader)", errno)}
+	}
+	return startError(stage, c.path, errno)
 }
 
 // Release frees what the start needed. Call it when the child has been waited for.

@@ -26,7 +26,7 @@ type Signal struct {
 // same signals takes them over. The signals must not be given to os/signal.
 type Signals struct {
 	C    <-chan Signal
-	w    *os.File
+	w    int // the handler's end of a pipe, open for good: a handler may run at any time
 	list []syscall.Signal
 }
 
@@ -36,15 +36,14 @@ var catching sync.Mutex
 // Catch starts catching.
 func Catch(list ...syscall.Signal) (*Signals, error) {
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("create pipe: %w", err)
 	}
-	if err := unix.SetNonblock(p[1], true); err != nil {
-		return nil, fmt.Errorf("set up pipe: %w", err)
-	}
 	c := make(chan Signal)
-	s := &Signals{C: c, w: os.NewFile(uintptr(p[1]), "signals"), list: list}
+	s := &Signals{C: c, w: p[1], list: list}
 	if err := s.Restore(list...); err != nil {
+		unix.Close(p[0])
+		unix.Close(p[1])
 		return nil, err
 	}
 	go deliver(os.NewFile(uintptr(p[0]), "signals"), c)
@@ -59,7 +58,7 @@ func (s *Signals) Restore(list ...syscall.Signal) error {
 	for i, sig := range list {
 		numbers[i] = C.int(sig)
 	}
-	if errno := C.stead_catch(C.int(s.w.Fd()), &numbers[0], C.int(len(list))); errno != 0 {
+	if errno := C.stead_catch(C.int(s.w), &numbers[0], C.int(len(list))); errno != 0 {
 		return fmt.Errorf("catch signals: %w", syscall.Errno(errno))
 	}
 	return nil

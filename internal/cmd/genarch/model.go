@@ -27,14 +27,24 @@ type set struct {
 	pos
 	name, prefix, zero string
 	flags              bool
+	unknown, base      string
+	words              map[string]bool // of setWords
+	call               string
+	parts              []part
 	members            []member
 }
+
+// A part is an argument of the macro that composes a number.
+type part struct{ mask, unknown string }
 
 type member struct {
 	pos
 	name, mask string
 	value      string // number or header's name after "="; "" if the name is the header's
 }
+
+// digits is arch.Digits, "" for a member that is a name.
+func (m *member) digits() string { return digits[m.name[0]] }
 
 // A callDecl is one line of signatures/*.txt.
 type callDecl struct {
@@ -54,6 +64,10 @@ type structDecl struct {
 	packed  abiSet
 	sizedBy string
 	union   bool
+	view    bool
+	order   []string // names of fields
+	shown   string   // the last field that the brief form shows
+	alone   string   // the field whose name stands for the whole
 	fields  []*param
 }
 
@@ -65,6 +79,7 @@ type param struct {
 	dir   string // "", "out", "inout"
 	when  *cond
 	inner *structDecl // an inline struct or union
+	marks map[string]bool
 }
 
 // A typ is a type as written.

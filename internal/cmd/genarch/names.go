@@ -21,6 +21,9 @@ func (m *model) writeNames(w io.Writer) {
 	given := map[string]bool{}
 	for _, s := range m.sets {
 		for _, c := range s.members {
+			if c.digits() != "" {
+				continue
+			}
 			if _, ok := number(c.value); ok {
 				given[c.name] = true
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +86,9 @@ func (g *gen) paramLiteral(p *param, sc *scope, inMemory bool) string {
 	}
 	if p.dir != "" {
 		f.add("Dir: " + dirs[p.dir])
+	}
+	for _, word := range slices.Sorted(maps.Keys(p.marks)) {
+		f.add(marks[word])
 	}
 	if p.when != nil {
 		g.checkEarlier(p, sc)
@@ -191,10 +195,27 @@ func (g *gen) plain(f *fields, t *typ, sc *scope, inMemory bool) {
 		return
 	}
 	f.add("Kind: " + k.kind)
+	if style := styleOf(t, k); style != "" {
+		f.add("Style: " + style)
+	}
+	if k.count > 0 {
+		f.add(fmt.Sprintf("Count: %d", k.count))
+	}
 	g.width(f, t, k)
 	g.setRef(f, t, k)
 	g.checkLen(t, k, inMemory)
 	g.length(f, t, sc)
+}
+
+// styleOf is the style of a type, or of a width that has one.
+func styleOf(t *typ, k kindInfo) string {
+	switch t.width {
+	case "be16", "be32":
+		return "StyleNetwork"
+	case "joined":
+		return "StyleJoined"
+	}
+	return k.style
 }
 
 func (g *gen) width(f *fields, t *typ, k kindInfo) {
@@ -230,11 +251,11 @@ func (g *gen) checkLen(t *typ, k kindInfo, inMemory bool) {
 	switch {
 	case k.len == lenNone && t.len != "":
 		g.fail(t.pos, "%s has no length: write [%s]%s for several", t.base, t.len, t.base)
-	case (k.len == lenMust || k.len == lenNumber) && t.len == "":
+	case (k.len == lenMust || k.len == lenNumber || k.len == lenBits) && t.len == "":
 		g.fail(t.pos, "%s needs a length: %s[LEN]", t.base, t.base)
-	case k.len == lenNumber && !fixed:
+	case (k.len == lenNumber || k.len == lenMost && t.len != "" || k.len == lenBits) && !fixed:
 		g.fail(t.pos, "%s needs a number as its length", t.base)
-	case k.len == lenNumber && !inMemory:
+	case (k.len == lenNumber || k.len == lenBits || k.count > 0) && !inMemory:
 		g.fail(t.pos, "%s is for fields of structs", t.base)
 	}
 }

@@ -86,15 +86,13 @@ func checkNames(s *stream, params []*param) {
 	}
 }
 
-// parseParam reads [out|inout] TYPE NAME [when COND], or an inline struct or union.
+// parseParam reads [out|inout|MARK]… TYPE NAME [when COND], or an inline struct, union or view.
 func parseParam(s *stream) *param {
-	p := &param{pos: s.peek().pos}
-	if d := s.peek().text; d == "out" || d == "inout" {
-		p.dir = s.next().text
-	}
-	if inner := s.peek(); (inner.text == "union" || inner.text == "struct") && s.follows("{") {
+	p := &param{pos: s.peek().pos, marks: map[string]bool{}}
+	parseParamWords(s, p)
+	if inner := s.peek(); inlineHeads[inner.text] && s.follows("{") {
 		s.next()
-		p.inner = &structDecl{pos: inner.pos, union: inner.text == "union"}
+		p.inner = &structDecl{pos: inner.pos, union: inner.text != "struct", view: inner.text == "view"}
 		p.inner.fields = parseFields(s, p.inner.union)
 		if t := s.peek().text; t != ";" && t != "}" && t != "when" {
 			p.name = s.word("a name")
@@ -107,6 +105,24 @@ func parseParam(s *stream) *param {
 		p.when = parseCond(s)
 	}
 	return p
+}
+
+// inlineHeads begin a block of fields.
+var inlineHeads = map[string]bool{"struct": true, "union": true, "view": true}
+
+func parseParamWords(s *stream, p *param) {
+	for {
+		word := s.peek().text
+		switch {
+		case dirs[word] != "":
+			p.dir = word
+		case marks[word] != "":
+			p.marks[word] = true
+		default:
+			return
+		}
+		s.next()
+	}
 }
 
 func (s *stream) follows(text string) bool {
@@ -157,8 +173,16 @@ func parseStructWord(s *stream, d *structDecl) {
 		}
 	case "sized":
 		d.sizedBy = s.word("a parameter or field")
+	case "shown":
+		d.shown = s.word("a field")
+	case "alone":
+		d.alone = s.word("a field")
+	case "order":
+		for more := true; more; more = s.accept(",") {
+			d.order = append(d.order, s.word("a field"))
+		}
 	default:
-		s.fail(t.pos, "want packed, sized or \"{\", found %s", describe(t))
+		s.fail(t.pos, "want packed, sized, shown, alone, order or \"{\", found %s", describe(t))
 	}
 }
 
@@ -217,9 +241,9 @@ func parseCond(s *stream) *cond {
 	return c
 }
 
-// parseSet reads [NAME] prefix P [flags] [zero Z] and the names up to the next "[".
+// parseSet reads [NAME], the words of its head, and the names up to the next "[".
 func parseSet(s *stream) *set {
-	d := &set{pos: s.peek().pos}
+	d := &set{pos: s.peek().pos, words: map[string]bool{}}
 	s.expect("[")
 	d.name = s.word("the name of a set")
 	s.expect("]")
@@ -234,16 +258,35 @@ func parseSet(s *stream) *set {
 
 func parseSetWord(s *stream, d *set) {
 	t := s.next()
-	switch t.text {
-	case "prefix":
+	switch {
+	case t.text == "prefix":
 		d.prefix = s.word("a prefix")
-	case "zero":
+	case t.text == "unknown":
+		d.unknown = s.word("a comment")
+	case t.text == "zero":
 		d.zero = s.word("how zero prints")
-	case "flags":
+	case t.text == "flags":
 		d.flags = true
+	case t.text == "call":
+		d.call = s.word("a macro")
+	case t.text == "part":
+		d.parts = append(d.parts, parsePart(s))
+	case bases[t.text] != "":
+		d.base = t.text
+	case setWords[t.text] != "":
+		d.words[t.text] = true
 	default:
-		s.fail(t.pos, "want prefix, zero or flags after [%s], found %s", d.name, describe(t))
+		s.fail(t.pos, "%s is no word of a set's head, in [%s]", describe(t), d.name)
 	}
+}
+
+// parsePart reads MASK[:COMMENT].
+func parsePart(s *stream) part {
+	p := part{mask: s.word("a mask")}
+	if s.accept(":") {
+		p.unknown = s.word("a comment")
+	}
+	return p
 }
 
 // parseMember reads NAME[/MASK][=VALUE].

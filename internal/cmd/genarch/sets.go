@@ -24,7 +24,7 @@ func (g *gen) emitSets(b *bytes.Buffer) {
 		s := g.m.sets[name]
 		g.emitSet(b, s)
 		for j, c := range s.members {
-			if _, ok := first[c.name]; !ok {
+			if _, ok := first[c.name]; !ok && c.digits() == "" {
 				first[c.name] = place{i, j}
 			}
 		}
@@ -40,11 +40,32 @@ func (g *gen) emitSet(b *bytes.Buffer, s *set) {
 	fmt.Fprintf(b, "\nvar %s = Set{\nName: %q,\n", g.ident("set", s.name), s.name)
 	writeNonEmpty(b, "Prefix: %q,\n", s.prefix)
 	writeNonEmpty(b, "Zero: %q,\n", s.zero)
+	writeNonEmpty(b, "Unknown: %q,\n", s.unknown)
+	writeNonEmpty(b, "Base: %s,\n", bases[s.base])
+	for _, word := range slices.Sorted(maps.Keys(s.words)) {
+		fmt.Fprintf(b, "%s: true,\n", setWords[word])
+	}
+	g.emitParts(b, s)
 	b.WriteString("Consts: []Const{\n")
 	for _, c := range s.members {
-		g.emitConst(b, c)
+		g.emitConst(b, c, s.flags)
 	}
 	b.WriteString("},\n}\n")
+}
+
+func (g *gen) emitParts(b *bytes.Buffer, s *set) {
+	if s.call == "" {
+		return
+	}
+	fmt.Fprintf(b, "Call: %q,\nParts: []Part{\n", s.call)
+	for _, p := range s.parts {
+		mask, ok := number(p.mask)
+		if !ok {
+			g.fail(s.pos, "%q is not a number", p.mask)
+		}
+		fmt.Fprintf(b, "{Mask: %#x, Unknown: %q},\n", mask, p.unknown)
+	}
+	b.WriteString("},\n")
 }
 
 func writeNonEmpty(b *bytes.Buffer, format, s string) {
@@ -53,7 +74,15 @@ func writeNonEmpty(b *bytes.Buffer, format, s string) {
 	}
 }
 
-func (g *gen) emitConst(b *bytes.Buffer, c member) {
+func (g *gen) emitConst(b *bytes.Buffer, c member, flags bool) {
+	if form := c.digits(); form != "" {
+		mask, ok := number(c.mask)
+		if !ok {
+			g.fail(c.pos, "%s needs a number as its mask", c.name)
+		}
+		fmt.Fprintf(b, "{Name: %q, Mask: %#x, Digits: %s},\n", c.name[1:], mask, form)
+		return
+	}
 	value, ok := g.lookup(c.pos, c.name)
 	if !ok {
 		return
@@ -72,7 +101,22 @@ func (g *gen) emitConst(b *bytes.Buffer, c member) {
 		return
 	}
 	last := groups[len(groups)-1]
-	fmt.Fprintf(b, "{Name: %q%s%s},\n", c.name, numberFields(last.item), perABI(groups, value.exists&mask.exists))
+	bits := ""
+	if n := anyBits(groups); flags && n != 0 {
+		bits = fmt.Sprintf(", Bits: %#x", n)
+	}
+	fmt.Fprintf(b, "{Name: %q%s%s%s},\n", c.name, numberFields(last.item), bits, perABI(groups, value.exists&mask.exists))
+}
+
+// anyBits are the bits that a value has on any ABI, 0 if it is 0 under a mask on one.
+func anyBits(groups []group[numbers]) (bits uint64) {
+	for _, gr := range groups {
+		if gr.item.value == 0 && gr.item.mask != 0 {
+			return 0
+		}
+		bits |= gr.item.value
+	}
+	return bits
 }
 
 func numberFields(n numbers) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A shape is one layout of a struct: a declaration, packed or not.
@@ -79,6 +80,40 @@ func (g *gen) checkOverlap(name string, decls []*structDecl) {
 	}
 }
 
+// textFields adds what a struct's head says about its text form.
+func (g *gen) textFields(f *fields, d *structDecl) {
+	at := func(name string) int {
+		i := indexOf(d.fields, name)
+		if i < 0 {
+			g.fail(d.pos, "struct %s has no %q", d.name, name)
+		}
+		return i
+	}
+	if d.order != nil {
+		f.add("Order: []uint8{" + orderOf(d, at) + "}")
+	}
+	if d.shown != "" {
+		f.add(fmt.Sprintf("Shown: %d", at(d.shown)+1))
+	}
+	if d.alone != "" {
+		f.add(fmt.Sprintf("Alone: %d", at(d.alone)+1))
+	}
+}
+
+// orderOf lists the positions of the fields that are named, then of the others.
+func orderOf(d *structDecl, at func(string) int) string {
+	var list []string
+	for _, name := range d.order {
+		list = append(list, fmt.Sprint(at(name)))
+	}
+	for i, p := range d.fields {
+		if !slices.Contains(d.order, p.name) || p.name == "" {
+			list = append(list, fmt.Sprint(i))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 // structLiteral is the composite literal of a struct, its type's name included.
 func (g *gen) structLiteral(d *structDecl, sc *scope, tail fields) string {
 	var f fields
@@ -89,6 +124,10 @@ func (g *gen) structLiteral(d *structDecl, sc *scope, tail fields) string {
 	if d.union {
 		f.add("Overlap: true")
 	}
+	if d.view {
+		f.add("View: true")
+	}
+	g.textFields(&f, d)
 	if d.sizedBy != "" {
 		if _, ok := g.resolve(d.pos, sc, d.sizedBy); ok {
 			f.str("SizedBy", d.sizedBy)

@@ -25,3 +25,9 @@
 
 /* include/uapi/linux/in6.h has it, switched off. */
 #define IPV6_USE_MIN_MTU 63
+
+/* include/uapi/linux/soundcard.h makes these with macros that depend on what was included before. */
+#include <asm/ioctl.h>
+#define SNDCTL_TMR_START _IO('T', 2)
+#define SNDCTL_TMR_STOP _IO('T', 3)
+#define SNDCTL_TMR_CONTINUE _IO('T', 4)

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/callspec"
+	"github.com/stead-project/stead/policy/compiler"
+	"github.com/stead-project/stead/policy/filter"
+)
+
+// explainFlags are the flags of stead policy explain.
+type explainFlags struct {
+	policyFlags
+	abi string
+}
+
+func newPolicyExplain() *cobra.Command {
+	f := &explainFlags{}
+	cmd := &cobra.Command{
+		Use:   "explain [FILE] [CALL]",
+		Short: "Say which engine enforces each rule, and why; or what becomes of one call",
+		Example: `  stead policy explain billing.yaml
+  stead policy explain billing.yaml 'openat(AT_FDCWD, "/etc/shadow", O_RDONLY)'`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.OutOrStdout(), args) },
+	}
+	f.add(cmd.Flags(), false)
+	cmd.Flags().StringVar(&f.abi, "abi", "", "the ABI of the call; default: this machine's")
+	return cmd
+}
+
+func (f *explainFlags) run(w io.Writer, args []string) error {
+	call := ""
+	if n := len(args); n > 0 && strings.Contains(args[n-1], "(") {
+		args, call = args[:n-1], args[n-1]
+	}
+	f.files = args
+	if !f.any() {
+		return fmt.Errorf("no policy: name a file, or a preset with --preset")
+	}
+	prog, err := f.compile(false)
+	if err != nil {
+		return err
+	}
+	if call != "" {
+		return f.explainCall(w, prog, call)
+	}
+	return explainRules(w, prog)
+}
+
+// explainRules prints a line for each rule, ABI and engine.
+func explainRules(w io.Writer, prog *compiler.Program) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RULE\tABI\tENGINE\tCALLS\tWHY")
+	for _, e := range prog.Enforcements {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", e.Origin, e.ABI, e.Engine, someCalls(e.Calls), e.Reason)
+	}
+	return t.Flush()
+}
+
+// someCalls is a selection that fits on a line.
+func someCalls(s arch.Selection) string {
+	const most = 4
+	ids := s.IDs()
+	names := make([]string, 0, most)
+	for _, id := range ids[:min(len(ids), most)] {
+		names = append(names, id.Name())
+	}
+	if more := len(ids) - len(names); more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (f *explainFlags) explainCall(w io.Writer, prog *compiler.Program, text string) error {
+	abi := arch.Native()
+	if f.abi != "" {
+		var err error
+		if abi, err = arch.ParseABI(f.abi); err != nil {
+			return err
+		}
+	}
+	call, err := callspec.Parse(text, abi)
+	if err != nil {
+		return err
+	}
+	d := prog.Decider(nil).Decide(&policy.Request{Call: call})
+	fmt.Fprintf(w, "%s\n  verdict: %s\n  rule:    %s%s\n  engine:  %s\n", call, describe(d), d.Rule, place(prog, d.Rule), engineName(prog, call))
+	if d.Reason != "" {
+		fmt.Fprintf(w, "  why:     %s\n", d.Reason)
+	}
+	return nil
+}
+
+// describe is a decision in the policy language's words.
+func describe(d policy.Decision) string {
+	switch d.Verdict {
+	case policy.Deny:
+		errno := int(d.Errno)
+		if errno == 0 {
+			errno = 1
+		}
+		return "deny " + arch.Native().ErrnoName(errno)
+	case policy.Return:
+		return fmt.Sprintf("return %d", d.Value)
+	}
+	return d.Verdict.String()
+}
+
+// place is where a rule stands.
+func place(prog *compiler.Program, rule string) string {
+	for _, e := range prog.Enforcements {
+		if e.Origin == rule && e.Pos.Line > 0 {
+			return " (" + e.Pos.String() + ")"
+		}
+	}
+	return ""
+}
+
+// engineName is what decides this very call.
+func engineName(prog *compiler.Program, call *arch.Call) string {
+	if a := prog.Lists.Decide(call.Raw); a != filter.Notify {
+		return fmt.Sprintf("kernel filter (%s)", a)
+	}
+	return "supervisor"
+}

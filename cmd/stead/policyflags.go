@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/compiler"
+	"github.com/stead-project/stead/policy/lang"
+	"github.com/stead-project/stead/unotify/landlock"
+)
+
+// policyFlags say which policy is meant, and for which machine it is compiled.
+type policyFlags struct {
+	files      []string
+	presets    []string
+	set        []string
+	bestEffort bool
+}
+
+func (f *policyFlags) add(fs *pflag.FlagSet, withFiles bool) {
+	if withFiles {
+		fs.StringArrayVar(&f.files, "policy", nil, "a policy file; may be given several times")
+	}
+	fs.StringArrayVar(&f.presets, "preset", nil, "a policy that is built in (see stead policy presets); may be given several times")
+	fs.StringArrayVar(&f.set, "set", nil, "NAME=VALUE: replaces a variable of the policy")
+	fs.BoolVar(&f.bestEffort, "best-effort", false, "go on where this machine cannot enforce all of the policy, and say what is lost")
+}
+
+// any says whether a policy was asked for.
+func (f *policyFlags) any() bool { return len(f.files)+len(f.presets) > 0 }
+
+func (f *policyFlags) load() (*policy.Document, error) {
+	set := map[string]string{}
+	for _, s := range f.set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("--set %q: write NAME=VALUE", s)
+		}
+		set[name] = value
+	}
+	return lang.Load(lang.Options{Files: f.files, Presets: f.presets, Set: set})
+}
+
+// compile loads and compiles; warnings go to standard error.
+func (f *policyFlags) compile(record bool) (*compiler.Program, error) {
+	doc, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	abi, err := landlock.ABI()
+	if err != nil {
+		abi = 0
+	}
+	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range prog.Warnings {
+		fmt.Fprintln(os.Stderr, w)
+	}
+	return prog, nil
+}

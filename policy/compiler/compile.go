@@ -1,0 +1,235 @@
+// Package compiler turns a policy document into what enforces it: for each rule, ABI and call the cheapest engine that cannot be
+// raced. A rule that only an engine that can be raced could enforce is an error, unless it says `race: accepted`.
+//
+//	kernel filter  the registers decide; nothing is notified
+//	Landlock       hierarchies and ports, closed by the short forms
+//	supervisor     the registers or the caller decide, and the kernel runs the call: what was judged cannot change
+//	performed      memory decides, and the supervisor performs the call from its own copy
+//	accepted race  memory decides, and the kernel reads it again: only with `race: accepted`
+package compiler
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/cond"
+	"github.com/stead-project/stead/policy/filter"
+	"github.com/stead-project/stead/policy/landlock"
+)
+
+// Options say for which machine and supervisor a policy is compiled. The zero value is this machine's ABIs, no Landlock, and a
+// supervisor that performs nothing.
+type Options struct {
+	ABIs        []arch.ABI     // empty: the native one and its compat ABIs
+	Landlock    int            // Landlock's ABI on the machine; 0: none
+	Performable arch.Selection // calls that the supervisor can perform
+	BestEffort  bool           // what cannot be enforced is a warning, not an error
+	Record      bool           // refusals go to the supervisor, to be recorded, unless they are quiet
+}
+
+// A Warning is something that its writer should know.
+type Warning struct {
+	Pos  policy.Pos
+	Text string
+}
+
+// String is the warning as a compiler prints it.
+func (w Warning) String() string { return w.Pos.String() + ": warning: " + w.Text }
+
+// A Program is a compiled policy. It is read-only and serves any number of goroutines.
+type Program struct {
+	Document     *policy.Document
+	Lists        filter.Lists    // for policy/filter
+	Landlock     landlock.Result // for Landlock
+	Enforcements []Enforcement   // in the document's order
+	Warnings     []Warning
+	Version      uint64 // changes with every byte of the sources
+	Notifies     bool   // some call is notified: without, no supervisor is needed
+
+	tables [arch.NumABIs]*table
+}
+
+// Errors are all that is wrong with a policy.
+type Errors []error
+
+// Error is a line for each.
+func (e Errors) Error() string { return errors.Join(e...).Error() }
+
+// Unwrap gives the parts.
+func (e Errors) Unwrap() []error { return e }
+
+// maxErrors bounds what is reported at once.
+const maxErrors = 20
+
+// Compile compiles a document. An error is an [Errors].
+func Compile(doc *policy.Document, o Options) (*Program, error) {
+	if len(o.ABIs) == 0 {
+		o.ABIs = filter.NativeABIs()
+	}
+	c := &compilation{doc: doc, o: o, prog: &Program{Document: doc, Version: version(doc)}}
+	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: o.Landlock})
+	c.parse()
+	c.shortForms()
+	if restricts(doc) {
+		c.around = selectCalls(goAround)
+	}
+	for _, abi := range o.ABIs {
+		c.compileABI(abi)
+	}
+	c.prog.Lists.BadABI = filter.Errno(badABI)
+	c.unreached()
+	c.collect()
+	if len(c.errs) > 0 {
+		return nil, c.errs
+	}
+	return c.prog, nil
+}
+
+// version is the first bytes of a hash over the sources' hashes.
+func version(doc *policy.Document) (v uint64) {
+	for _, s := range doc.Sources {
+		sum, err := hex.DecodeString(s.SHA256)
+		if err == nil && len(sum) >= 8 {
+			v = v*31 + binary.BigEndian.Uint64(sum)
+		}
+	}
+	return v
+}
+
+type compilation struct {
+	doc     *policy.Document
+	o       Options
+	prog    *Program
+	sources []*cond.Source // of doc.Rules; nil where the condition is wrong
+	errs    Errors
+	areas   []area
+	around  arch.Selection // goAround, if the policy refuses anything
+	reports map[reportKey]*Enforcement
+	reached []bool                   // rules that some call can reach
+	bound   []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
+}
+
+// selectCalls parses a list of this package; a test covers each.
+func selectCalls(list string) arch.Selection {
+	s, err := arch.ParseSelection(list, arch.Selection{})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func (c *compilation) fail(err error) {
+	if len(c.errs) < maxErrors && !c.known(err) {
+		c.errs = append(c.errs, err)
+	}
+}
+
+// known keeps a mistake that every call or ABI shows from being said each time.
+func (c *compilation) known(err error) bool {
+	return slices.ContainsFunc(c.errs, func(e error) bool { return e.Error() == err.Error() })
+}
+
+func (c *compilation) warn(pos policy.Pos, format string, args ...any) {
+	w := Warning{pos, fmt.Sprintf(format, args...)}
+	if !slices.Contains(c.prog.Warnings, w) {
+		c.prog.Warnings = append(c.prog.Warnings, w)
+	}
+}
+
+// parse reads all conditions, so that every mistake is found at once.
+func (c *compilation) parse() {
+	var language cond.Language
+	c.sources = make([]*cond.Source, len(c.doc.Rules))
+	c.reached = make([]bool, len(c.doc.Rules))
+	for i := range c.doc.Rules {
+		s, err := language.Parse(c.doc.Rules[i].When)
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.sources[i] = s
+	}
+}
+
+// compileABI makes the lists of every call that the policy speaks of.
+func (c *compilation) compileABI(abi arch.ABI) {
+	c.bind(abi)
+	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
+	d := filter.Decisions{ABI: abi, Default: c.kernelAction(t.fallback), Calls: map[arch.ID][]filter.Clause{}}
+	for _, id := range c.spoken().IDs() {
+		if _, ok := abi.NumberOf(id); !ok {
+			continue
+		}
+		list := c.list(abi, id)
+		c.judge(abi, id, &list)
+		d.Calls[id] = c.lower(abi, id, &list)
+		c.carried(abi, id, list)
+		t.set(id, list)
+	}
+	c.prog.tables[abi] = t
+	c.prog.Lists.ABIs = append(c.prog.Lists.ABIs, d)
+}
+
+// carried warns of calls that may come in a multiplexer.
+func (c *compilation) carried(abi arch.ABI, id arch.ID, list []entry) {
+	if conditional(list) && filter.Carried(abi).Has(id) {
+		c.prog.Notifies = true
+		c.warn(list[0].pos, "%s: %s also comes in a multiplexer (socketcall, ipc), its arguments in memory: where they decide, it is refused there", abi, id)
+	}
+}
+
+// bind looks up every condition's parameters and constants on an ABI.
+func (c *compilation) bind(abi arch.ABI) {
+	c.bound = make([]map[arch.ID]*cond.Expr, len(c.doc.Rules))
+	for i := range c.doc.Rules {
+		if c.sources[i] == nil {
+			continue
+		}
+		list, err := cond.BindAll(c.sources[i], abi, c.doc.Rules[i].Calls)
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.bound[i] = make(map[arch.ID]*cond.Expr, len(list))
+		for _, b := range list {
+			c.bound[i][b.ID] = b.Expr
+		}
+	}
+}
+
+// spoken are the calls that a rule or a short form is about.
+func (c *compilation) spoken() (s arch.Selection) {
+	s = c.around
+	for i := range c.doc.Rules {
+		s = s.Union(c.doc.Rules[i].Calls)
+	}
+	for i := range c.areas {
+		s = s.Union(c.areas[i].calls)
+	}
+	return s
+}
+
+// unreached finds rules that decide nothing.
+func (c *compilation) unreached() {
+	for i, reached := range c.reached {
+		if r := &c.doc.Rules[i]; !reached && c.sources[i] != nil && len(c.errs) == 0 {
+			c.warn(r.Pos, "no call reaches rule %s: the rules before it decide all of its calls, or this machine's ABIs have none of them", r.Name)
+		}
+	}
+}
+
+// collect puts the reports into the document's order.
+func (c *compilation) collect() {
+	for _, e := range c.reports {
+		c.prog.Enforcements = append(c.prog.Enforcements, *e)
+	}
+	slices.SortFunc(c.prog.Enforcements, func(a, b Enforcement) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.ABI, b.ABI), cmp.Compare(a.Engine, b.Engine), cmp.Compare(a.Reason, b.Reason))
+	})
+}

@@ -1,0 +1,143 @@
+package compiler
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/cond"
+)
+
+// A table is one ABI's lists.
+type table struct {
+	index    [arch.NumIDs]uint16 // of lists, plus 1
+	lists    [][]entry
+	fallback policy.Decision
+}
+
+func (t *table) set(id arch.ID, list []entry) {
+	t.lists = append(t.lists, list)
+	t.index[id] = uint16(len(t.lists))
+}
+
+func (t *table) list(id arch.ID) []entry {
+	if id >= arch.NumIDs || t.index[id] == 0 {
+		return nil
+	}
+	return t.lists[t.index[id]-1]
+}
+
+// A Decider decides calls by a Program.
+type Decider struct {
+	prog     *Program
+	caller   func(policy.Caller) cond.CallerInfo
+	contexts sync.Pool // of *cond.Context
+}
+
+// Decider makes a decider. caller gives what a condition may ask of a caller; nil: such conditions deny.
+func (p *Program) Decider(caller func(policy.Caller) cond.CallerInfo) *Decider {
+	return &Decider{prog: p, caller: caller, contexts: sync.Pool{New: func() any { return new(cond.Context) }}}
+}
+
+// Decide implements policy.Decider.
+func (d *Decider) Decide(r *policy.Request) policy.Decision {
+	c := r.Call
+	if !c.ABI.Valid() || d.prog.tables[c.ABI] == nil {
+		return policy.Denial(badABI, "the policy does not admit calls of the ABI "+c.ABI.String())
+	}
+	t := d.prog.tables[c.ABI]
+	list := t.list(c.ID)
+	if list == nil {
+		return t.fallback
+	}
+	ctx := d.contexts.Get().(*cond.Context)
+	defer d.contexts.Put(ctx)
+	ctx.Reset(c, nil)
+	if d.caller != nil {
+		ctx.Caller = d.caller(r.Caller)
+	}
+	decision := decide(list, ctx)
+	if c.Mux != 0 && decision.Verdict.Continues() && conditional(list) {
+		return carriedDenial(decision)
+	}
+	return decision
+}
+
+// conditional says whether what a call is like decides if it is refused.
+func conditional(list []entry) bool {
+	if len(list) < 2 {
+		return false
+	}
+	for i := range list {
+		if !list[i].decision.Verdict.Continues() {
+			return true
+		}
+	}
+	return false
+}
+
+// carriedDenial refuses a call that came in a multiplexer (socketcall, ipc): what are registers elsewhere is memory there, and
+// the kernel would read it again.
+func carriedDenial(d policy.Decision) policy.Decision {
+	return policy.Decision{Verdict: policy.Deny, Rule: d.Rule, Version: d.Version,
+		Reason: "the call came in a multiplexer, with its arguments in memory, which can change after the decision"}
+}
+
+func decide(list []entry, ctx *cond.Context) policy.Decision {
+	for i := range list {
+		e := &list[i]
+		holds, err := e.holds(ctx)
+		if err != nil {
+			return undecided(e, ctx.Call, err)
+		}
+		if holds {
+			return e.decision
+		}
+	}
+	return policy.Denial(0, "no entry of the list decides") // the last entry always holds
+}
+
+func (e *entry) holds(ctx *cond.Context) (bool, error) {
+	switch {
+	case e.guard != nil:
+		args, ok := registers(ctx.Call)
+		if !ok {
+			return true, nil // a guard that cannot look refuses
+		}
+		return e.guard.holds(&args), nil
+	case e.expr == nil:
+		return true, nil
+	}
+	return e.expr.Eval(ctx)
+}
+
+// registers are a call's arguments as the filter sees them. Those of a multiplexed call are values, not registers.
+func registers(c *arch.Call) ([6]uint64, bool) {
+	if c.Mux == 0 {
+		return c.Raw.Args, true
+	}
+	var args [6]uint64
+	for i := range min(len(c.Args), len(args)) {
+		if s := c.Args[i].State; s == arch.Unreadable {
+			return args, false
+		}
+		args[i] = c.Args[i].Raw
+	}
+	return args, true
+}
+
+// efault is EFAULT of include/uapi/asm-generic/errno-base.h: what the kernel says of memory that it cannot read.
+const efault = 14
+
+// undecided denies a call that a condition could not be decided for.
+func undecided(e *entry, c *arch.Call, err error) policy.Decision {
+	d := policy.Denial(0, fmt.Sprintf("cannot decide the condition of %s: %v", e.origin, err))
+	for i := range c.Args {
+		if s := c.Args[i].State; s == arch.Unreadable || s == arch.Unterminated {
+			d.Errno = efault
+		}
+	}
+	d.Rule, d.Version = e.origin, e.decision.Version
+	return d
+}

@@ -1,0 +1,151 @@
+package compiler
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/cond"
+)
+
+// badABI is what calls of an ABI that the policy does not admit fail with: the kernel's own answer for a call it lacks.
+const badABI = syscall.Errno(0x26) // ENOSYS of include/uapi/asm-generic/errno.h
+
+// An entry is one step of a call's list: if expr holds, decision. The last entry of a list always holds.
+type entry struct {
+	rule     *policy.Rule // nil: a short form, a guard or the default
+	origin   string
+	pos      policy.Pos
+	order    int
+	index    int // of the rule in the document
+	expr     *cond.Expr
+	guard    *guard // instead of expr
+	decision policy.Decision
+	accepted bool   // race: accepted
+	engine   Engine // of its outcome, set by judge
+}
+
+// always says whether the entry holds for every call.
+func (e *entry) always() bool { return e.guard == nil && (e.expr == nil || e.expr.Op == cond.True) }
+
+// pointers are the parameters whose memory the entry's condition reads.
+func (e *entry) pointers() []string {
+	if e.expr == nil {
+		return nil
+	}
+	return e.expr.Pointers()
+}
+
+// registers says whether the kernel's filter can decide the entry's condition.
+func (e *entry) registers() bool { return e.guard != nil || e.expr == nil || e.expr.Registers() }
+
+// list makes the entries of one call, up to the first that always holds.
+func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
+	for i := range c.doc.Rules {
+		r := &c.doc.Rules[i]
+		expr := c.bound[i][id]
+		if expr == nil || expr.Op == cond.False {
+			continue
+		}
+		c.reached[i] = true
+		list = append(list, entry{rule: r, origin: r.Name, pos: r.Pos, order: i, index: i, expr: expr,
+			decision: decisionOf(r.Then, r.Name, c.prog.Version), accepted: r.Race})
+		if list[len(list)-1].always() {
+			return list
+		}
+	}
+	return append(list, c.tail(abi, id)...)
+}
+
+// tail is what comes after the rules: a short form that closes the call's area, or the default.
+func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
+	order := len(c.doc.Rules)
+	if c.around.Has(id) {
+		return append(list, entry{origin: "always", pos: c.doc.Pos, order: order, decision: policy.Decision{
+			Verdict: policy.Deny, Errno: eperm, Rule: "always", Version: c.prog.Version,
+			Reason: "it would go around the policy; a rule that names it may allow it"}})
+	}
+	for i := range c.areas {
+		a := &c.areas[i]
+		if !a.calls.Has(id) {
+			continue
+		}
+		for _, g := range a.guards(abi, id) {
+			list = append(list, entry{origin: a.name, pos: a.pos, order: order + i, guard: g,
+				decision: policy.Decision{Verdict: policy.Deny, Errno: g.errno, Rule: a.name, Reason: g.reason, Version: c.prog.Version}})
+		}
+		return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: Landlock,
+			decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, Version: c.prog.Version}})
+	}
+	return append(list, entry{origin: "default", pos: c.doc.Default.Pos, order: order + len(c.areas),
+		decision: decisionOf(c.doc.Default, "default", c.prog.Version)})
+}
+
+func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
+	return policy.Decision{Verdict: a.Verdict, Errno: a.Errno, Value: a.Value, Quiet: a.Quiet, Rule: rule, Version: version}
+}
+
+// goAround are calls that reach what a policy refuses by other ways than the calls that it sees: submission queues, handles
+// without paths, and the memory, descriptors and registers of processes outside.
+const goAround = "io_uring_setup,open_by_handle_at,userfaultfd,ptrace,process_vm_writev,pidfd_getfd"
+
+// restricts says whether a document refuses anything at all.
+func restricts(doc *policy.Document) bool {
+	if doc.Files != nil || doc.Network != nil || doc.Exec != nil || !doc.Default.Verdict.Continues() {
+		return true
+	}
+	for i := range doc.Rules {
+		if !doc.Rules[i].Then.Verdict.Continues() {
+			return true
+		}
+	}
+	return false
+}
+
+// judge chooses the engine of each outcome, and refuses what could be raced: an outcome that lets the kernel run a call whose
+// memory has been looked at on the way to it.
+func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
+	var looked []string // parameters in memory that the way to this entry has looked at
+	var at *entry
+	for i := range *list {
+		e := &(*list)[i]
+		if p := e.pointers(); len(p) > 0 && !e.accepted {
+			looked, at = p, e
+		}
+		c.judgeEntry(abi, id, e, looked, at)
+	}
+}
+
+func (c *compilation) judgeEntry(abi arch.ABI, id arch.ID, e *entry, looked []string, at *entry) {
+	if e.decision.Verdict == policy.Perform && !c.o.Performable.Has(id) {
+		c.fail(fmt.Errorf("%s: rule %s: the supervisor cannot perform %s: leave the call out, or deny or allow it", e.pos, e.origin, id))
+		return
+	}
+	if looked == nil || e.accepted || !e.decision.Verdict.Continues() {
+		return
+	}
+	if e.engine == Landlock {
+		return // it bounds whatever a swapped argument could reach; only the record can be lied to
+	}
+	if c.o.Performable.Has(id) {
+		e.decision.Verdict = policy.Perform
+		return
+	}
+	c.fail(raceError(e, at, id, looked))
+}
+
+// raceError names the rule, the argument and the ways out.
+func raceError(e, at *entry, id arch.ID, looked []string) error {
+	way := "allow hierarchies and ports with files:, exec: or network: (Landlock)"
+	if id.Name() == "execve" || id.Name() == "execveat" {
+		way = "use exec: or files: exec: (Landlock)"
+	}
+	what := fmt.Sprintf("lets the kernel run %s after", id)
+	if e != at {
+		what = fmt.Sprintf("makes %s, which %s allows,", id, e.origin)
+	}
+	return fmt.Errorf("%s: rule %s %s a decision on %s, which the program can change afterwards: %s, or write race: accepted if that does not matter",
+		at.pos, at.origin, what, strings.Join(looked, ", "), way)
+}

@@ -1,0 +1,82 @@
+package filter
+
+import "github.com/stead-project/stead/arch"
+
+// A carrier is a call that carries others, told apart by the part of its first argument under mask.
+type carrier struct {
+	name    string
+	mask    uint64
+	carried []string // by that part
+}
+
+// carriers are socketcall (include/uapi/linux/net.h, net/socket.c) and ipc (include/uapi/linux/ipc.h, ipc/syscall.c: the upper
+// half of the first argument is a version).
+func carriers() [2]carrier {
+	return [2]carrier{
+		{"socketcall", 0xffffffff, []string{1: "socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername",
+			"socketpair", "send", "recv", "sendto", "recvfrom", "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg",
+			"accept4", "recvmmsg", "sendmmsg"}},
+		{"ipc", 0xffff, []string{1: "semop", 2: "semget", 3: "semctl", 4: "semtimedop", 11: "msgsnd", 12: "msgrcv", 13: "msgget",
+			14: "msgctl", 21: "shmat", 22: "shmdt", 23: "shmget", 24: "shmctl"}},
+	}
+}
+
+// clauses is the list of a call; false if the Default decides it.
+func (d *Decisions) clauses(id arch.ID) ([]Clause, bool) {
+	if list, ok := d.Calls[id]; ok {
+		return list, true
+	}
+	if name := id.Name(); name != "socketcall" && name != "ipc" {
+		return nil, false
+	}
+	for _, c := range carriers() {
+		if id.Name() == c.name {
+			return d.derive(c), true
+		}
+	}
+	return nil, false
+}
+
+// derive makes a carrier's list from those of the calls that it carries.
+func (d *Decisions) derive(c carrier) (list []Clause) {
+	for part, name := range c.carried {
+		id, ok := arch.LookupID(name)
+		if !ok {
+			continue
+		}
+		when := Compare{Op: MaskedEQ, Narrow: true, Mask: c.mask, Value: uint64(part)}
+		if then := d.withoutRegisters(id); then != d.Default {
+			list = append(list, Clause{When: []Compare{when}, Then: then})
+		}
+	}
+	return list
+}
+
+// withoutRegisters is what a call gets if its registers cannot be seen.
+func (d *Decisions) withoutRegisters(id arch.ID) Action {
+	list, ok := d.Calls[id]
+	if !ok {
+		return d.Default
+	}
+	l := newList(d.ABI, list, d.Default)
+	if len(l.clauses) > 0 {
+		return Notify
+	}
+	return l.rest
+}
+
+// carriedBy lists the calls for which libseccomp writes rules of its own accord into a carrier that the ABI has. Its rules
+// compare the carrier's arguments with what was meant for the call's, so they are never asked for.
+func carriedBy(a arch.ABI) (s arch.Selection) {
+	for _, c := range carriers() {
+		if _, ok := a.Number(c.name); !ok {
+			continue
+		}
+		for _, name := range c.carried {
+			if id, ok := arch.LookupID(name); ok {
+				s.Add(id)
+			}
+		}
+	}
+	return s
+}

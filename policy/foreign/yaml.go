@@ -1,0 +1,108 @@
+package foreign
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+)
+
+// lineWidth is where lists of calls are broken.
+const lineWidth = 120
+
+// YAML writes a document of rules as a policy file. Documents with short forms are not what an import makes.
+func YAML(d *policy.Document) []byte {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	if d.Name != "" {
+		fmt.Fprintf(&b, "name: %s\n", quoted(d.Name))
+	}
+	fmt.Fprintf(&b, "default: %s\n", actionYAML(d.Default))
+	if len(d.Rules) > 0 {
+		b.WriteString("rules:\n")
+	}
+	for _, r := range d.Rules {
+		for line := range strings.Lines(RuleYAML(r)) {
+			b.WriteString("  " + line)
+		}
+	}
+	return []byte(b.String())
+}
+
+// RuleYAML is one item of `rules`.
+func RuleYAML(r policy.Rule) string {
+	var b strings.Builder
+	if r.Name != "" {
+		fmt.Fprintf(&b, "- name: %s\n  ", quoted(r.Name))
+	} else {
+		b.WriteString("- ")
+	}
+	b.WriteString("calls: " + callsYAML(r.Calls) + "\n")
+	if r.When.Text != "" {
+		fmt.Fprintf(&b, "  when: %s\n", single(r.When.Text))
+	}
+	fmt.Fprintf(&b, "  then: %s\n", actionYAML(r.Then))
+	return b.String()
+}
+
+// callsYAML is a flow list, broken into lines.
+func callsYAML(s arch.Selection) string {
+	if s == arch.AllCalls() {
+		return "[all]"
+	}
+	var b strings.Builder
+	b.WriteString("[")
+	column := len("- calls: [")
+	for i, id := range s.IDs() {
+		item := id.Name()
+		if i > 0 {
+			b.WriteString(",")
+			column++
+			if column+len(item)+3 > lineWidth {
+				b.WriteString("\n   ")
+				column = 3
+			}
+			item = " " + item
+		}
+		b.WriteString(item)
+		column += len(item)
+	}
+	return b.String() + "]"
+}
+
+func actionYAML(a policy.Action) string {
+	var fields []string
+	switch a.Verdict {
+	case policy.Deny:
+		fields = append(fields, "deny: "+errnoYAML(a))
+	case policy.Return:
+		fields = append(fields, "return: "+strconv.FormatInt(a.Value, 10))
+	default:
+		if !a.Quiet {
+			return a.Verdict.String()
+		}
+		fields = append(fields, a.Verdict.String()+": true")
+	}
+	if a.Quiet {
+		fields = append(fields, "quiet: true")
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+func errnoYAML(a policy.Action) string {
+	if a.Errno == 0 {
+		return "EPERM"
+	}
+	if name := arch.Native().ErrnoName(int(a.Errno)); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(a.Errno))
+}
+
+// single is a single-quoted scalar, in which only the quote itself is special (YAML 1.2.2, 7.3.2).
+func single(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// quoted is a double-quoted scalar; what Go escapes, YAML reads alike (YAML 1.2.2, 5.7).
+func quoted(s string) string { return strconv.QuoteToASCII(strings.ToValidUTF8(s, "?")) }
