@@ -1,5 +1,7 @@
 package arch
 
+import "math/bits"
+
 // What an encoder needs to know: the inverse of the Decoder's steps. Package callspec builds calls with it.
 
 // Pointer reports whether a parameter of the kind holds an address that may be followed.
@@ -8,13 +10,24 @@ func (k Kind) Pointer() bool { return k.has(kindPointer) }
 // Embedded reports whether a field or element lies in the struct or array itself instead of behind a pointer.
 func (p *Param) Embedded() bool { return inPlace(p) }
 
+// RegisterWidth returns how many bytes of a register count: more than a word on x32 and MIPS n32.
+func (a ABI) RegisterWidth() int {
+	facts := factsOf(a)
+	return int(facts.width)
+}
+
 // Registers returns the registers that pass the numbers vals on the ABI; vals[i] belongs to params[i]. A number for which
 // there is no register (mips o32 has calls whose last arguments are on the stack) is left out, and ok is false.
 func (a ABI) Registers(params []Param, vals []uint64) (args [6]uint64, ok bool) {
 	facts, slot := factsOf(a), 0
 	ok = true
 	for i := range min(len(params), len(vals)) {
-		p, v := &params[i], narrowUnsigned(&params[i], vals[i], facts.width)
+		p, v := &params[i], narrowUnsigned(&params[i], params[i].Stored(vals[i], a), facts.width)
+		if p.Style == StyleHighFirst {
+			ok = putRegister(&args, slot, v>>32) && putRegister(&args, slot+1, v&(1<<32-1)) && ok
+			slot += 2
+			continue
+		}
 		if !facts.pairs || p.Width != 8 || p.Kind.has(kindPointer) {
 			ok = putRegister(&args, slot, facts.register(v)) && ok
 			slot++
@@ -32,6 +45,32 @@ func (a ABI) Registers(params []Param, vals []uint64) (args [6]uint64, ok bool) 
 		slot += 2
 	}
 	return args, ok
+}
+
+// Stored returns the number that memory or a register holds of a value, where its Style sees it otherwise. A bit field is where
+// its bits are, with zeros around it.
+func (p *Param) Stored(v uint64, abi ABI) uint64 {
+	switch p.Style {
+	case StylePages:
+		return v >> 12
+	case StyleNetwork:
+		if !abi.BigEndian() && p.Width > 0 && p.Width <= 8 {
+			return bits.ReverseBytes64(v) >> (64 - 8*uint(p.Width))
+		}
+	case StyleBits:
+		return v & (1<<(p.Count&0xff) - 1) << (p.Count >> 8)
+	}
+	return v
+}
+
+// ArgumentBlock returns how many words of memory a call takes its arguments from, the address of which is then its only register;
+// 0 for a call that takes them from registers. first is its first argument.
+func (a ABI) ArgumentBlock(id ID, first uint64) int { return oldBlock(id.Name(), a, uint32(first)) }
+
+// OldControl reports whether a call is ipc's form of semctl, msgctl or shmctl without IPC_64, of which no variants are described.
+func (m *Multiplexed) OldControl(id ID) bool {
+	name := id.Name()
+	return m.Slot == ipcPtr && controlCall(name) && m.Args[controlOp(name)]&ipc64 == 0
 }
 
 func putRegister(args *[6]uint64, slot int, v uint64) bool {

@@ -42,7 +42,15 @@ func (f *policyFlags) load() (*policy.Document, error) {
 		}
 		set[name] = value
 	}
-	return lang.Load(lang.Options{Files: f.files, Presets: f.presets, Set: set})
+	files, presets := []string{}, f.presets
+	for _, name := range f.files {
+		if preset, ok := strings.CutPrefix(name, "preset:"); ok {
+			presets = append(presets, preset)
+			continue
+		}
+		files = append(files, name)
+	}
+	return lang.Load(lang.Options{Files: files, Presets: presets, Set: set})
 }
 
 // compile loads and compiles; warnings go to standard error.

@@ -25,6 +25,8 @@ type encoder struct {
 	long  int    // length of the longest string or buffer
 	items int    // most elements of a list
 	split bool   // a buffer was printed in part
+
+	single bool // the call has no variants
 }
 
 // The image lies where no written number points, so that an address stays what it is: nothing that can be read.
@@ -110,6 +112,7 @@ func (e *encoder) build(name string, nr *int32) (*arch.Call, error) {
 	if sig == nil {
 		data.Args, err = e.plainRegisters(name)
 	} else {
+		e.single = e.plain(id, nr)
 		data.Args, err = e.registers(sig)
 	}
 	if err != nil {
@@ -149,6 +152,9 @@ func (e *encoder) number(data *arch.Data, id arch.ID, nr *int32) bool {
 	own, direct := e.abi.NumberOf(id)
 	if direct && (nr == nil || *nr == own) {
 		data.Nr = own
+		if n := e.abi.ArgumentBlock(id, data.Args[0]); n > 0 {
+			data.Args = [6]uint64{e.alloc(e.words(data.Args[:n]))}
+		}
 		return true
 	}
 	m, ok := e.abi.Multiplex(id, data.Args)
@@ -161,6 +167,19 @@ func (e *encoder) number(data *arch.Data, id arch.ID, nr *int32) bool {
 		data.Args[m.Slot] = e.alloc(e.words(m.Words))
 	}
 	return true
+}
+
+// plain reports whether the call is recorded in a form that has no variants: see arch.Multiplexed.OldControl.
+func (e *encoder) plain(id arch.ID, nr *int32) bool {
+	own, direct := e.abi.NumberOf(id)
+	if direct && (nr == nil || *nr == own) {
+		return false
+	}
+	sig := e.abi.Signature(id)
+	e.assign(sig)
+	regs, _ := e.abi.Registers(sig.Params, e.args.raws())
+	m, ok := e.abi.Multiplex(id, regs)
+	return ok && m.OldControl(id)
 }
 
 // words is an array of longs.
@@ -229,10 +248,11 @@ func (e *encoder) check(v *arch.Value, i int) *Error {
 		return nil
 	}
 	n := e.args.vals[i].n
-	if n.elided && v.State == arch.Unreadable {
+	_, address := n.literal()
+	if (n.elided || address && v.Param.Brief) && v.State == arch.Unreadable {
 		v.State = arch.Unread // what a trace leaves out could be read by the kernel
 	}
-	if _, address := n.literal(); address || n.kind == nodeString && n.more || hasAddress(n) || v.Complete() {
+	if address || n.kind == nodeString && n.more || hasAddress(n) || v.Complete() {
 		return nil
 	}
 	err := e.failf(v.Param, n, "it cannot be read back as it was written: a length beside it does not fit, or it is too large")

@@ -23,6 +23,14 @@ type frame struct {
 	outer  *frame
 }
 
+func (f *frame) raws() []uint64 {
+	vals := make([]uint64, len(f.vals))
+	for i := range vals {
+		vals[i] = f.vals[i].raw
+	}
+	return vals
+}
+
 // sibling finds what a length or a condition refers to: arch.Ref.
 func (e *encoder) sibling(ref arch.Ref, name string, f *frame) *field {
 	if ref.Up == arch.CallLevel {
@@ -53,7 +61,7 @@ func (e *encoder) sibling(ref arch.Ref, name string, f *frame) *field {
 func (e *encoder) holds(c *arch.Cond, f *frame) bool {
 	for ; c != nil; c = c.And {
 		v := e.sibling(c.Ref, c.Param, f)
-		if v == nil || !v.here || !c.Holds(narrow(v.p, v.raw, e.abi), e.abi) {
+		if v == nil || !v.here || !c.Holds(e.narrow(v.p, v.raw), e.abi) {
 			return false
 		}
 	}
@@ -61,8 +69,8 @@ func (e *encoder) holds(c *arch.Cond, f *frame) bool {
 }
 
 // narrow is the number as a Decoder has it.
-func narrow(p *arch.Param, v uint64, abi arch.ABI) uint64 {
-	width := widthOf(p, abi)
+func (e *encoder) narrow(p *arch.Param, v uint64) uint64 {
+	width := e.widthOf(p)
 	if width >= 8 {
 		return v
 	}
@@ -74,11 +82,26 @@ func narrow(p *arch.Param, v uint64, abi arch.ABI) uint64 {
 }
 
 // widthOf is how many bytes a number or an address has.
-func widthOf(p *arch.Param, abi arch.ABI) int {
-	if p.Width == 0 {
-		return abi.Word()
+func (e *encoder) widthOf(p *arch.Param) int {
+	switch {
+	case p.Width != 0:
+		return int(p.Width)
+	case e.isArgument(p):
+		return e.abi.RegisterWidth()
 	}
-	return int(p.Width)
+	return e.abi.Word()
+}
+
+func (e *encoder) isArgument(p *arch.Param) bool {
+	if e.args == nil {
+		return false
+	}
+	for i := range e.args.params {
+		if &e.args.params[i] == p {
+			return true
+		}
+	}
+	return false
 }
 
 func isSigned(k arch.Kind) bool {
@@ -97,7 +120,7 @@ func (e *encoder) registers(sig *arch.Signature) (regs [6]uint64, err *Error) {
 	for range maxVariants {
 		e.assign(sig)
 		v := e.variant(sig)
-		if v == nil {
+		if v == nil || e.single {
 			break
 		}
 		sig = v
@@ -108,11 +131,7 @@ func (e *encoder) registers(sig *arch.Signature) (regs [6]uint64, err *Error) {
 	if err := e.fillArgs(); err != nil {
 		return regs, err
 	}
-	vals := make([]uint64, len(sig.Params))
-	for i := range vals {
-		vals[i] = e.args.vals[i].raw
-	}
-	regs, ok := e.abi.Registers(sig.Params, vals)
+	regs, ok := e.abi.Registers(sig.Params, e.args.raws())
 	if !ok {
 		return regs, failf(0, "%s passes the last arguments of %s on the stack: leave them out", e.abi, sig.Name)
 	}

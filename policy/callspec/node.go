@@ -40,6 +40,7 @@ type term struct {
 	at       int
 	word     string // "" for a number
 	num      uint64
+	times    uint64 // what the number is multiplied with, 0: nothing
 	negative bool
 	args     []node
 	function bool

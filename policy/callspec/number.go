@@ -1,7 +1,7 @@
 package callspec
 
 import (
-	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -34,11 +34,14 @@ func (e *encoder) numberOf(p *arch.Param, n *node) (v uint64, err *Error) {
 
 // fits checks a number against its width: the kernel would see another one.
 func (e *encoder) fits(p *arch.Param, n *node, v uint64) *Error {
-	bits := 8 * widthOf(p, e.abi)
-	if bits >= 64 || v>>bits == 0 || int64(v) < 0 && int64(v) >= -1<<(bits-1) {
+	size := 8 * e.widthOf(p)
+	if p.Style == arch.StyleBits {
+		size = int(p.Count & 0xff)
+	}
+	if size >= 64 || p.Style == arch.StylePages || v>>size == 0 || int64(v) < 0 && int64(v) >= -1<<(size-1) {
 		return nil
 	}
-	return e.failf(p, n, "%s does not fit in its %d bits", n.what(), bits)
+	return e.failf(p, n, "%s does not fit in its %d bits", n.what(), size)
 }
 
 func (e *encoder) expression(p *arch.Param, n *node) (v uint64, err *Error) {
@@ -46,6 +49,8 @@ func (e *encoder) expression(p *arch.Param, n *node) (v uint64, err *Error) {
 		t := &n.terms[i]
 		x := t.num
 		switch {
+		case t.times != 0:
+			x *= t.times
 		case t.function:
 			x, err = e.function(p, n, t)
 		case t.word != "":
@@ -66,10 +71,43 @@ func (e *encoder) function(p *arch.Param, n *node, t *term) (uint64, *Error) {
 		return e.device(p, t)
 	case t.word == "_IOC" && len(t.args) == 4:
 		return e.ioctl(p, t)
+	case p.Set != nil && p.Set.Call == t.word && len(t.args) == len(p.Set.Parts):
+		return e.composed(p, t)
 	case len(t.args) == 1 && (t.word == "htons" || t.word == "htonl" || t.word == "htobs"):
 		return e.numberOf(p, &t.args[0])
 	}
 	return 0, e.failf(p, n, "%s(…) with %d arguments means nothing here: write %s, like %s", t.word, len(t.args), forms[p.Kind].form, e.example(p))
+}
+
+// composed is a number as the macro that composes it: arch.Set.Call.
+func (e *encoder) composed(p *arch.Param, t *term) (v uint64, err *Error) {
+	for i := range t.args {
+		n, part := &t.args[i], &p.Set.Parts[i]
+		x, ok := e.partName(p.Set, part, n)
+		if !ok {
+			one := arch.Param{Name: p.Name, Kind: arch.KindUint, Width: 4}
+			if x, err = e.numberOf(&one, n); err != nil {
+				return 0, err
+			}
+			x = x << bits.TrailingZeros64(part.Mask)
+		}
+		v |= x & part.Mask
+	}
+	return v, nil
+}
+
+// partName finds a name under the part's mask; in the set it may have a shift after it.
+func (e *encoder) partName(s *arch.Set, part *arch.Part, n *node) (uint64, bool) {
+	if n.kind != nodeExpr || len(n.terms) != 1 || n.terms[0].word == "" {
+		return 0, false
+	}
+	for i := range s.Consts {
+		name, _, _ := strings.Cut(s.Consts[i].Name, "<<")
+		if v, mask, ok := s.Consts[i].In(e.abi); ok && mask == part.Mask && name == n.terms[0].word {
+			return v, true
+		}
+	}
+	return 0, false
 }
 
 // makedev: new_encode_dev and huge_encode_dev in include/linux/kdev_t.h.
@@ -111,12 +149,36 @@ func (e *encoder) constant(p *arch.Param, n *node, name string) (uint64, *Error)
 		if name == p.Set.Zero {
 			return 0, nil
 		}
+		if v, ok := e.digits(p.Set, name); ok {
+			return v, nil
+		}
 		return 0, e.unknownConstant(p, n, name)
+	}
+	if v, ok := limits(p, name); ok {
+		return v, nil
 	}
 	if v, ok := e.wellKnown(p.Kind, name); ok {
 		return v, nil
 	}
 	return 0, e.failf(p, n, "%q is not what it takes: write %s, like %s", shorten(name), forms[p.Kind].form, e.example(p))
+}
+
+// digits takes bits that print as a number and a name apart: 21<<MAP_HUGE_SHIFT.
+func (e *encoder) digits(s *arch.Set, word string) (uint64, bool) {
+	for i := range s.Consts {
+		c := &s.Consts[i]
+		number, ok := strings.CutSuffix(word, c.Name)
+		if c.Digits == arch.NoDigits || !ok {
+			continue
+		}
+		v, err := strconv.ParseUint(number, 0, 64)
+		_, mask, has := c.In(e.abi)
+		shift := bits.TrailingZeros64(mask)
+		if err == nil && has && v<<shift&^mask == 0 && v<<shift>>shift == v {
+			return v << shift, true
+		}
+	}
+	return 0, false
 }
 
 // wellKnown names have no set of their own.
@@ -135,6 +197,17 @@ func (e *encoder) wellKnown(k arch.Kind, name string) (uint64, bool) {
 		return arch.LookupConst(name, e.abi)
 	}
 	return 0, false
+}
+
+// limits are the names of a resource limit's largest value: getrlimit(2).
+func limits(p *arch.Param, name string) (uint64, bool) {
+	switch {
+	case p.Style != arch.StyleLimit:
+		return 0, false
+	case p.Width == 0 && name == "RLIM_INFINITY", name == "RLIM64_INFINITY":
+		return 1<<64 - 1, true
+	}
+	return 1<<32 - 1, name == "RLIM_INFINITY"
 }
 
 func (e *encoder) unknownConstant(p *arch.Param, n *node, name string) *Error {
@@ -241,6 +314,3 @@ func (e *encoder) jsonFlags(p *arch.Param, n *node) (v uint64, err *Error) {
 	}
 	return v, nil
 }
-
-// maxInt bounds lengths before they are used as sizes.
-const maxInt = math.MaxInt32

@@ -147,8 +147,10 @@ func (s *scanner) term() (t term, err *Error) {
 	t.at = s.at
 	if isDigit(s.peek()) || s.peek() == '-' {
 		if t.num, t.negative, err = s.number(); err == nil && s.skip("<<") {
-			s.word() // a page size, which is a name as a whole: 21<<MAP_HUGE_SHIFT
+			s.tail() // a name as a whole: 21<<MAP_HUGE_SHIFT
 			t.word = s.text[t.at:s.at]
+		} else if err == nil && s.skip("*") { // a limit: 8*1024
+			t.times, _, err = s.number()
 		}
 		s.descriptorPath()
 		return t, err
@@ -158,6 +160,13 @@ func (s *scanner) term() (t term, err *Error) {
 		return t, s.failf("%s where a value belongs%s", s.found(), s.hint())
 	}
 	s.descriptorPath()
+	for s.skip(" or ") { // names of the same number
+		s.word()
+	}
+	if s.skip("<<") || s.skip("_???") { // a name as a whole
+		s.tail()
+		t.word = s.text[t.at:s.at]
+	}
 	if s.skip("(") {
 		t.function = true
 		var list node

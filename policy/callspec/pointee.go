@@ -44,7 +44,7 @@ func (e *encoder) length(p *arch.Param, f *frame) (sibling *field, n uint64, giv
 	case s == nil || !s.here:
 		return nil, 0, false
 	case !p.LenRef.Deref:
-		return s, narrow(s.p, s.raw, e.abi), s.given
+		return s, e.narrow(s.p, s.raw), s.given
 	case s.n == nil:
 		return s, 0, false
 	}
@@ -133,26 +133,59 @@ func (e *encoder) wholeList(p *arch.Param, n *node) *Error {
 // buffer is bytes whose length stands beside them. Of a long one only the beginning was printed, and matters: the decoder reads
 // as much again.
 func (e *encoder) buffer(p *arch.Param, n *node, f *frame) (uint64, *Error) {
-	s, size, given := e.length(p, f)
+	_, size, given := e.length(p, f)
 	if addr, ok := jsonAddress(n); ok && e.json && (!given || size != uint64(len(n.bytes))) {
 		return addr, nil
 	}
-	have := len(n.bytes)
-	switch {
-	case n.kind != nodeString || n.abstract:
-		return 0, e.wrongForm(p, n)
-	case given && !n.more && size > uint64(have):
-		return 0, e.tooShort(p, n, s, size, have, "bytes")
+	b, err := e.bufferBytes(p, n, f)
+	return e.alloc(b), err
+}
+
+func (e *encoder) bufferBytes(p *arch.Param, n *node, f *frame) ([]byte, *Error) {
+	s, size, given := e.length(p, f)
+	b, err := e.bytesOf(p, n, int(min(size, maxSized)))
+	if err != nil {
+		return nil, err
 	}
-	e.measured(p, s, have)
-	e.long = max(e.long, have)
-	if n.more {
-		if !e.split || have < e.short {
-			e.short = have
+	more := n.more && n.kind == nodeString
+	if given && !more && size > uint64(len(b)) {
+		return nil, e.tooShort(p, n, s, size, len(b), "bytes")
+	}
+	e.measured(p, s, len(b))
+	e.long = max(e.long, len(b))
+	if more && p.Len != "" && p.Style != arch.StyleControl {
+		if !e.split || len(b) < e.short {
+			e.short = len(b)
 		}
 		e.split = true
 	}
-	return e.alloc(append(bytes.Clone(n.bytes), 0)), nil
+	return append(bytes.Clone(b), 0), nil
+}
+
+// bytesOf takes bytes in the form of their style. size is their length, as far as it is known.
+func (e *encoder) bytesOf(p *arch.Param, n *node, size int) ([]byte, *Error) {
+	switch p.Style {
+	case arch.StyleIPv4, arch.StyleIPv6:
+		if n.kind == nodeExpr || n.kind == nodeString && (e.json || len(n.bytes) != size) {
+			b := make([]byte, p.Count)
+			return b, e.ip(p, n, b)
+		}
+	case arch.StyleMAC:
+		if n.kind == nodeMAC {
+			return n.bytes, nil
+		}
+		if hw, ok := parseMAC(string(n.bytes)); ok && n.kind == nodeString {
+			return hw, nil
+		}
+	case arch.StyleControl:
+		if n.kind == nodeList {
+			return e.control(p, n)
+		}
+	}
+	if n.kind != nodeString || n.abstract {
+		return nil, e.wrongForm(p, n)
+	}
+	return n.bytes, nil
 }
 
 func (e *encoder) tooShort(p *arch.Param, n *node, s *field, size uint64, have int, unit string) *Error {
@@ -165,16 +198,20 @@ func (e *encoder) tooShort(p *arch.Param, n *node, s *field, size uint64, have i
 
 // array is a list of elements whose number stands beside it.
 func (e *encoder) array(p *arch.Param, n *node, f *frame) (uint64, *Error) {
+	b, err := e.arrayBytes(p, n, f)
+	return e.alloc(b), err
+}
+
+func (e *encoder) arrayBytes(p *arch.Param, n *node, f *frame) ([]byte, *Error) {
 	s, count, given := e.length(p, f)
 	if err := e.wholeList(p, n); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if given && count > uint64(len(n.list)) {
-		return 0, e.tooShort(p, n, s, count, len(n.list), "elements")
+		return nil, e.tooShort(p, n, s, count, len(n.list), "elements")
 	}
 	e.measured(p, s, len(n.list))
-	b, err := e.elements(p.Elem, n, f)
-	return e.alloc(b), err
+	return e.elements(p.Elem, n, f)
 }
 
 // elements are a list's values one after the other.
@@ -201,7 +238,7 @@ func (e *encoder) place1(p *arch.Param, n *node, f *frame, b []byte) *Error {
 	if err := e.pointer(&v, f); err != nil {
 		return err
 	}
-	e.put(b, v.raw)
+	e.putStyled(p, b, 0, len(b), v.raw)
 	return nil
 }
 
@@ -227,7 +264,7 @@ func (e *encoder) element(p *arch.Param, n *node, f *frame) (uint64, *Error) {
 
 // sigset is a set of signals of the kernel's size, of which the call may say that it is smaller.
 func (e *encoder) sigset(p *arch.Param, n *node, f *frame) (uint64, *Error) {
-	most := (&arch.Param{Kind: arch.KindSigset}).MemSize(e.abi)
+	most := (&arch.Param{Kind: arch.KindSigset, Count: p.Count}).MemSize(e.abi)
 	s, size, given := e.length(p, f)
 	if !given || p.Len == "" || size > uint64(most) {
 		size = uint64(most)
@@ -284,28 +321,45 @@ func (e *encoder) fdset(p *arch.Param, n *node, f *frame) (uint64, *Error) {
 	if err := e.wholeList(p, n); err != nil {
 		return 0, err
 	}
-	one := arch.Param{Name: p.Name, Kind: arch.KindUint, Width: 4}
-	var fds []int
-	top := 0
-	for i := range n.list {
-		v, err := e.numberOf(&one, &n.list[i])
-		if err != nil {
-			return 0, err
-		}
-		if v >= maxFDs {
-			return 0, e.failf(p, &n.list[i], "%d is more than any descriptor of a set", v)
-		}
-		fds, top = append(fds, int(v)), max(top, int(v)+1)
+	if p.Style == arch.StyleWords && !e.json {
+		b, err := e.elements(&arch.Param{Name: p.Name, Kind: arch.KindHex}, n, f)
+		return e.alloc(b), err
 	}
+	fds, top, err := e.descriptors(p, n)
+	if err != nil {
+		return 0, err
+	}
+	word := e.abi.Word()
 	s, size, given := e.length(p, f)
-	if given && size <= maxFDs {
+	bytesLong := p.Style == arch.StyleByteLen
+	if given && bytesLong {
+		size *= 8
+	}
+	if given && size <= 8*maxFDs {
 		top = max(top, int(size))
 	}
+	b := make([]byte, (top+8*word-1)/(8*word)*word)
+	if bytesLong {
+		top = len(b)
+	}
 	e.measured(p, s, top)
-	bits := 8 * e.abi.Word()
-	b := make([]byte, (top+bits-1)/bits*e.abi.Word())
 	for _, fd := range fds {
 		e.setBit(b, fd)
 	}
 	return e.alloc(b), nil
+}
+
+func (e *encoder) descriptors(p *arch.Param, n *node) (fds []int, top int, err *Error) {
+	one := arch.Param{Name: p.Name, Kind: arch.KindUint, Width: 4}
+	for i := range n.list {
+		v, err := e.numberOf(&one, &n.list[i])
+		if err != nil {
+			return nil, 0, err
+		}
+		if v >= 8*maxFDs {
+			return nil, 0, e.failf(p, &n.list[i], "%d is more than any member of a set", v)
+		}
+		fds, top = append(fds, int(v)), max(top, int(v)+1)
+	}
+	return fds, top, nil
 }

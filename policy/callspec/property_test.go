@@ -84,6 +84,23 @@ func replayable(list []arch.Value) bool {
 	return true
 }
 
+// abridged says whether the text leaves something out: bits that a macro has no place for, the rest of a struct that one word
+// stands for, the data of control messages that nobody describes.
+func abridged(list []arch.Value, abi arch.ABI) bool {
+	for i := range list {
+		v := &list[i]
+		if v.Param == nil {
+			continue
+		}
+		composed := v.Param.Set != nil && v.Param.Set.Call != ""
+		alone := v.Param.Struct != nil && v.Param.Struct.For(abi) != nil && v.Param.Struct.For(abi).Alone > 0
+		if composed || alone || v.Param.Style == arch.StyleControl || abridged(v.List, abi) {
+			return true
+		}
+	}
+	return false
+}
+
 // jsonOf is the call as records have it: every value, no address of what was read.
 func jsonOf(c *arch.Call) string { return string(c.AppendJSON([]byte("{"))) + "}" }
 
@@ -96,7 +113,10 @@ func sameAgain(t *testing.T, c *arch.Call) {
 	if err != nil {
 		t.Fatalf("%s %s\n%s\ncannot be parsed: %v", c.ABI, text, want, err)
 	}
-	if got := jsonOf(again); got != want {
+	if got := verbose(again); got != text {
+		t.Fatalf("%s text %s\nbecame\n%s", c.ABI, text, got)
+	}
+	if got := jsonOf(again); got != want && !abridged(c.Args, c.ABI) {
 		t.Fatalf("%s text %s\n%s\nbecame\n%s", c.ABI, text, want, got)
 	}
 	nr, _ := json.Marshal(c.Nr)

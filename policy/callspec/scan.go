@@ -88,10 +88,15 @@ func (s *scanner) word() string {
 	if !isLetter(s.peek()) {
 		return ""
 	}
+	s.tail()
+	return s.text[start:s.at]
+}
+
+// tail skips letters and digits.
+func (s *scanner) tail() {
 	for isLetter(s.peek()) || isDigit(s.peek()) {
 		s.at++
 	}
-	return s.text[start:s.at]
 }
 
 // prefix skips what a trace prints before the call: thread ids and times.
@@ -120,9 +125,7 @@ func (s *scanner) number() (v uint64, negative bool, err *Error) {
 	start := s.at
 	negative = s.skip("-")
 	from := s.at
-	for isDigit(s.peek()) || isLetter(s.peek()) {
-		s.at++
-	}
+	s.tail()
 	text := s.text[from:s.at]
 	v, bad := strconv.ParseUint(text, 0, 64)
 	// ParseUint takes 0b, 0o and _ besides; no trace prints them, and a C reader would be misled.

@@ -23,6 +23,21 @@ func (q *pool) take(name string) *node {
 	return nil
 }
 
+// takeFunction finds a nameless function with &name among its arguments.
+func (q *pool) takeFunction(function, name string) *node {
+	for i := range q.list {
+		n := &q.list[i]
+		if q.used[i] || n.name != "" || n.kind != nodeExpr || len(n.terms) != 1 || n.terms[0].word != function {
+			continue
+		}
+		if args := n.terms[0].args; len(args) == 3 && args[2].what() == name {
+			q.used[i] = true
+			return n
+		}
+	}
+	return nil
+}
+
 // rest returns a field that nothing took.
 func (q *pool) rest() *node {
 	for i := range q.list {
@@ -68,12 +83,34 @@ func (e *encoder) fieldsOf(p *arch.Param, n *node) (*pool, *Error) {
 	switch {
 	case n.kind == nodeBroken:
 		return nil, e.failf(p, n, "%s", n.bytes)
+	case n.kind == nodeExpr && !e.json:
+		return e.shortStruct(p, n)
 	case n.kind != nodeStruct:
 		return nil, e.wrongForm(p, n)
+	case n.more && p.Struct.For(e.abi) != nil && p.Struct.For(e.abi).Shown > 0:
+		// A trace prints only the fields that matter of some structs.
 	case n.more:
 		return nil, e.failf(p, n, "only a part of it was recorded: write all the fields that matter, without ...")
 	}
 	return newPool(n.list), nil
+}
+
+// shortStruct is one word for a struct: UTIME_NOW for a time, a macro for an instruction of BPF.
+func (e *encoder) shortStruct(p *arch.Param, n *node) (*pool, *Error) {
+	s := p.Struct.For(e.abi)
+	if s == nil || len(n.terms) != 1 || n.terms[0].word == "" {
+		return nil, e.wrongForm(p, n)
+	}
+	if n.terms[0].function {
+		return e.bpf(p, s, n)
+	}
+	i := int(s.Alone) - 1
+	if i < 0 || i >= len(s.Fields) {
+		return nil, e.wrongForm(p, n)
+	}
+	one := *n
+	one.name = s.Fields[i].Name
+	return newPool([]node{one}), nil
 }
 
 func (e *encoder) unusedField(p *arch.Param, s *arch.Struct, q *pool) *Error {
@@ -146,7 +183,7 @@ func (e *encoder) get(b []byte) (v uint64) {
 // flexible is the array at a struct's end whose length is among the fields before it, -1 if there is none.
 func flexible(s *arch.Struct) int {
 	last := len(s.Fields) - 1
-	if last >= 0 && s.Fields[last].Kind == arch.KindArray && s.Fields[last].InPlace {
+	if last >= 0 && s.Fields[last].InPlace {
 		return last
 	}
 	return -1
@@ -169,8 +206,8 @@ func (e *encoder) fields(s *arch.Struct, q *pool, outer *frame, b []byte) (tail 
 		if !v.here {
 			continue
 		}
-		if v.p.Kind == arch.KindArray && v.p.InPlace {
-			tail, err = e.flexibleArray(v, f)
+		if v.p.InPlace {
+			tail, err = e.flexible(v, f)
 		} else {
 			err = e.content(v, f, q, b[w.Offset():][:w.Size()])
 		}
@@ -195,7 +232,9 @@ func (e *encoder) present(f *frame, q *pool) *Error {
 		if v.p.Name == "" && v.p.Kind == arch.KindStruct {
 			continue
 		}
-		v.n = q.take(v.p.Name)
+		if v.n = q.take(v.p.Name); v.n == nil && v.p.Style == arch.StyleIPv6 && !e.json {
+			v.n = q.takeFunction("inet_pton", v.p.Name)
+		}
 		if v.p.Embedded() {
 			continue
 		}
@@ -231,13 +270,52 @@ func (e *encoder) sizeItself(s *arch.Struct, f *frame) {
 func (e *encoder) store(s *arch.Struct, f *frame, b []byte) {
 	for w := s.Walk(e.abi); w.Next(); {
 		if v := &f.vals[w.Index()]; v.here && !v.p.Embedded() {
-			e.put(b[w.Offset():][:w.Size()], v.raw)
+			e.putStyled(v.p, b, w.Offset(), w.Size(), v.raw)
 		}
 	}
 }
 
+// joinedBy is how far the upper half of a StyleJoined number lies from the lower: struct __user_cap_data_struct.
+const joinedBy = 12
+
+// putStyled writes a number as its style has it in memory; a bit field leaves the bits around it.
+func (e *encoder) putStyled(p *arch.Param, b []byte, at, size int, v uint64) {
+	stored := p.Stored(v, e.abi)
+	if p.Style == arch.StyleBits {
+		stored |= e.get(b[at:][:size])
+	}
+	e.put(b[at:][:size], stored)
+	if upper := at + joinedBy; p.Style == arch.StyleJoined && upper+4 <= len(b) {
+		e.put(b[upper:][:4], v>>32)
+	}
+}
+
+// views writes a union whose fields show the same bytes: those that are written, the last over the others.
+func (e *encoder) views(s *arch.Struct, q *pool, outer *frame, b []byte) *Error {
+	f := &frame{params: s.Fields, vals: make([]field, len(s.Fields)), outer: outer}
+	if err := e.present(f, q); err != nil {
+		return err
+	}
+	for w := s.Walk(e.abi); w.Next(); {
+		v := &f.vals[w.Index()]
+		if v.n == nil && v.p.Name != "" || w.Size() > len(b) {
+			continue
+		}
+		if err := e.content(v, f, q, b[:w.Size()]); err != nil {
+			return err
+		}
+		if !v.p.Embedded() {
+			e.putStyled(v.p, b, 0, w.Size(), v.raw)
+		}
+	}
+	return nil
+}
+
 // union writes the member that a Decoder would choose: the first that applies.
 func (e *encoder) union(s *arch.Struct, q *pool, outer *frame, b []byte) *Error {
+	if s.View {
+		return e.views(s, q, outer, b)
+	}
 	around := &frame{params: s.Fields, outer: outer}
 	for w := s.Walk(e.abi); w.Next(); {
 		p := w.Field()
@@ -256,19 +334,15 @@ func (e *encoder) union(s *arch.Struct, q *pool, outer *frame, b []byte) *Error 
 	return nil
 }
 
-func (e *encoder) flexibleArray(v *field, f *frame) ([]byte, *Error) {
+// flexible is what follows a struct: elements, or bytes.
+func (e *encoder) flexible(v *field, f *frame) ([]byte, *Error) {
 	if v.n == nil {
 		return nil, nil
 	}
-	s, count, given := e.length(v.p, f)
-	if err := e.wholeList(v.p, v.n); err != nil {
-		return nil, err
+	if v.p.Kind == arch.KindBytes {
+		return e.bufferBytes(v.p, v.n, f)
 	}
-	if given && count > uint64(len(v.n.list)) {
-		return nil, e.tooShort(v.p, v.n, s, count, len(v.n.list), "elements")
-	}
-	e.measured(v.p, s, len(v.n.list))
-	return e.elements(v.p.Elem, v.n, f)
+	return e.arrayBytes(v.p, v.n, f)
 }
 
 // embed writes what lies in a struct or array itself into b.
@@ -288,14 +362,12 @@ func (e *encoder) embed(p *arch.Param, n *node, f *frame, b []byte) *Error {
 		copy(b, addr)
 		return err
 	}
-	if n.kind != nodeString || n.abstract {
-		return e.wrongForm(p, n)
+	text, err := e.bytesOf(p, n, len(b))
+	if err == nil && len(text) > len(b) {
+		err = e.failf(p, n, "%d bytes do not fit in its %d", len(text), len(b))
 	}
-	if len(n.bytes) > len(b) {
-		return e.failf(p, n, "%d bytes do not fit in its %d", len(n.bytes), len(b))
-	}
-	copy(b, n.bytes)
-	return nil
+	copy(b, text)
+	return err
 }
 
 func (e *encoder) embedStruct(p *arch.Param, n *node, f *frame, b []byte) *Error {

@@ -80,10 +80,16 @@ func stateError(s arch.State) error {
 	return errUnread
 }
 
+// firstBuffer is enough for most paths.
+const firstBuffer = 512
+
 // load fills a slot, once, with what fill appends.
 func (c *Context) load(slot int, fill func(c *Context, slot int) error) ([]byte, error) {
 	e := &c.cached[slot]
 	if !e.done {
+		if c.buf == nil {
+			c.buf = make([]byte, 0, firstBuffer)
+		}
 		start := len(c.buf)
 		err := fill(c, slot)
 		if err != nil {

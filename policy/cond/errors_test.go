@@ -54,6 +54,9 @@ func TestBounds(t *testing.T) {
 		{"pathname.base.contains(argv[0])", "has no parameter \"argv\""},
 		{"[1,2,3].all(x, [1,2,3].all(y, x * y * dirfd < 10))", ""},
 		{"dirfd < 9223372036854775808u", ""},
+		{`under("/")`, "undeclared reference to 'under'"},
+		{`any("O_CREAT")`, "undeclared reference to 'any'"},
+		{`[pathname][0].under("/")`, "undeclared reference to 'under'"},
 		{"caller.uid == 4294967296", "can never hold"},
 	} {
 		_, err := bindText(arch.X86_64, "openat", tc.when)

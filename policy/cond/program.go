@@ -138,7 +138,7 @@ func (l *Language) environment() (*cel.Env, error) {
 func (b *binder) program(e ast.Expr) (*Expr, error) {
 	h := &hoister{binder: b, factory: ast.NewExprFactory()}
 	body := h.factory.CopyExpr(e)
-	if err := h.walk(body, nil); err != nil {
+	if err := h.walkParts(body, nil); err != nil { // the whole has been found to be no value and no test
 		return nil, err
 	}
 	prog, err := b.compile(e, body, h.vars)
@@ -273,6 +273,10 @@ func (h *hoister) walk(e ast.Expr, bound []string) error {
 			return err
 		}
 	}
+	return h.walkParts(e, bound)
+}
+
+func (h *hoister) walkParts(e ast.Expr, bound []string) error {
 	switch e.Kind() {
 	case ast.SelectKind:
 		return h.walk(e.AsSelect().Operand(), bound)

@@ -320,7 +320,7 @@ func TestProofFindsLibraryFault(t *testing.T) {
 	if len(rules) != 2 {
 		t.Fatalf("libseccomp has words for these: %v", rules)
 	}
-	a.gen.entries[0].rules = rules
+	a.gen.entries[0].rules, a.gen.entries[0].front = rules, false
 	prog, err := a.gen.program()
 	if err != nil {
 		t.Fatal(err)

@@ -81,6 +81,8 @@ func (p *planner) plan(e *entry) {
 		e.askFor("libseccomp would write its conditions into the carrier of the call too")
 	case !known:
 		e.askFor("libseccomp does not know the call")
+	case e.abi.Word() == 4 && e.list.wide():
+		e.askFor("libseccomp compares only the lower halves of the ABI's registers")
 	default:
 		p.planList(e)
 	}
@@ -100,21 +102,23 @@ func (p *planner) known(e *entry) bool {
 func (p *planner) planList(e *entry) {
 	limit := max(maxRules, 2*len(e.list.clauses))
 	cubes, ok := e.list.cubes(p.fallback, limit)
-	if ok && len(cubes) <= len(e.list.clauses)+4 {
-		e.rules = cubeRules(cubes)
+	plain := cubeRules(cubes)
+	ok = ok && tame(plain)
+	if ok && len(plain) <= len(e.list.clauses)+4 {
+		e.rules = plain
 		return
 	}
 	for _, rules := range [][]rule{e.list.rules(p.fallback), e.list.tree(p.fallback)} {
-		if len(rules) > 0 && p.proves(e, rules) {
+		if len(rules) > 0 && tame(rules) && p.proves(e, rules) {
 			e.rules = rules
 			return
 		}
 	}
 	if !ok {
-		e.askFor("libseccomp would need too many rules for the conditions")
+		e.askFor("libseccomp would need too many rules for the conditions, or such as it cannot be trusted with")
 		return
 	}
-	e.rules = cubeRules(cubes)
+	e.rules = plain
 }
 
 func cubeRules(cubes []ruleCube) []rule {
@@ -186,4 +190,16 @@ func (p *planner) proves(e *entry, rules []rule) bool {
 	}
 	_, fault := proveCall(prog, e.abi, e.nr, newReference(e.list))
 	return fault == nil
+}
+
+// wide says whether any test is of a whole register.
+func (l *list) wide() bool {
+	for i := range l.clauses {
+		for j := range l.clauses[i].when {
+			if l.clauses[i].when[j].wide {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -16,7 +16,7 @@ var ErrUnproved = errors.New("filter is not proved")
 // Bounds of a proof. They are far above what a real policy needs; a program beyond them is refused.
 const (
 	maxSteps  = 1 << 20 // instructions and nodes, per call
-	maxSplits = 1 << 12 // per search for a member of a word
+	maxSplits = 1 << 14 // of sets of words, per call
 	maxFaults = 10      // that an error lists
 )
 
@@ -92,6 +92,7 @@ type prover struct {
 
 	outside []uint32 // numbers, sorted, that are not in the set
 	steps   int
+	splits  int // that are left
 	proof   proof
 	fault   *Fault
 }

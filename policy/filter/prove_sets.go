@@ -125,7 +125,7 @@ func proveCalls(prog Program, r region, proofs map[callKey]proof) (faults []Faul
 }
 
 func proveCall(prog Program, abi arch.ABI, nr int32, ref *reference) (proof, *Fault) {
-	p := prover{prog: prog, big: abi.BigEndian(), ref: ref}
+	p := prover{prog: prog, splits: maxSplits, big: abi.BigEndian(), ref: ref}
 	s := newState()
 	s[wordNr], s[wordArch] = constant(uint32(nr)), constant(abi.Audit())
 	p.run(s, 0, register{noWord, full}, 0)
@@ -137,7 +137,7 @@ func proveCall(prog Program, abi arch.ABI, nr int32, ref *reference) (proof, *Fa
 
 // proveRest proves the numbers of a region that have no names; those of no list, all of them.
 func proveRest(prog Program, tables []*table, r region, want Action) (proof, []Fault) {
-	p := prover{prog: prog, big: r.abi.BigEndian(), ref: leaf(want)}
+	p := prover{prog: prog, splits: maxSplits, big: r.abi.BigEndian(), ref: leaf(want)}
 	s := newState()
 	s[wordNr].lo, s[wordNr].hi = r.lo, r.hi
 	if r.anyToken {
@@ -164,13 +164,12 @@ func proveRest(prog Program, tables []*table, r region, want Action) (proof, []F
 // member finds a call in a state.
 func (p *prover) member(s *state) (d arch.Data, o outcome) {
 	var v state32
-	budget := maxSplits
 	for i := range s {
 		w := s[i]
 		if i == wordNr {
 			v[i], o = p.number(w)
 		} else {
-			v[i], o = w.solve(&budget)
+			v[i], o = w.solve(&p.splits)
 		}
 		if o != always {
 			return d, o
@@ -185,20 +184,20 @@ func (p *prover) member(s *state) (d arch.Data, o outcome) {
 
 type state32 [numWords]uint32
 
-// number finds a number that is not outside.
+// number finds a number that is not outside. Its exclusions are of whole words as a rule, so it goes from one to the next.
 func (p *prover) number(w word) (uint32, outcome) {
-	for range len(p.outside) + maxSplits {
-		budget := maxSplits
-		v, o := w.solve(&budget)
-		if o != always {
-			return 0, o
-		}
-		if _, out := slices.BinarySearch(p.outside, v); !out {
-			return v, always
-		}
-		if w.lo = v + 1; v == full {
+	for range maxSplits {
+		v, ok := w.first()
+		if !ok {
 			return 0, never
 		}
+		if _, out := slices.BinarySearch(p.outside, v); !out && !w.excludes(v) {
+			return v, always
+		}
+		if v == full {
+			return 0, never
+		}
+		w.lo = v + 1
 	}
 	return 0, depends
 }

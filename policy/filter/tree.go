@@ -1,5 +1,11 @@
 package filter
 
+import (
+	"math/bits"
+
+	seccomp "github.com/seccomp/libseccomp-golang"
+)
+
 // A grower turns a list into a decision tree whose ways test each argument at most once, so that libseccomp can say each way.
 // A narrow test's opposite is said of the whole register: beside its sibling that makes no difference, and if it does, the proof
 // finds it.
@@ -83,3 +89,41 @@ func (t *test) implies(u *test) outcome {
 }
 
 func ptr(t test) *test { return &t }
+
+// tame says whether libseccomp can be trusted with the rules of a call at all. It keeps conditions in a tree by argument, and adding
+// a rule may never return (2.5.4): where one rule tests arguments 0, 1 and 2 and another 0 and 2, and where some of many rules test
+// one half of an argument and others both. So the arguments of one rule have to begin those of any other, and the tested halves be
+// the same where the rules are many.
+func tame(rules []rule) bool {
+	var args, halves uint16
+	for i := range rules {
+		a, h := rules[i].tested()
+		args |= a
+		halves |= h
+	}
+	for i := range rules {
+		a, h := rules[i].tested()
+		if a != args&(1<<bits.Len16(a)-1) || h != halves && len(rules) > maxMixed {
+			return false
+		}
+	}
+	return true
+}
+
+// maxMixed is far below where rules that test different halves were seen not to return.
+const maxMixed = 8
+
+// tested has a bit for each argument, and for each half of one.
+func (r *rule) tested() (args, halves uint16) {
+	for _, c := range r.when {
+		masked := c.op == seccomp.CompareMaskedEqual
+		args |= 1 << c.arg
+		if !masked || c.a>>32 != 0 {
+			halves |= 1 << (2 * c.arg)
+		}
+		if !masked || uint32(c.a) != 0 {
+			halves |= 2 << (2 * c.arg)
+		}
+	}
+	return args, halves
+}

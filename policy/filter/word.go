@@ -196,3 +196,12 @@ func (w *word) violated(v uint32) (worst *exclusion) {
 	}
 	return worst
 }
+
+func (w *word) excludes(v uint32) bool {
+	for e := w.not; e != nil; e = e.next {
+		if v&e.mask == e.val {
+			return true
+		}
+	}
+	return false
+}

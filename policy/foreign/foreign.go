@@ -4,6 +4,7 @@ package foreign
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stead-project/stead/arch"
@@ -54,7 +55,7 @@ func (w Warning) String() string { return w.Pos.String() + ": " + w.Text }
 
 // An Options says for whom entries become rules.
 type Options struct {
-	ABIs    []arch.ABI    // whose calls the policy is about
+	ABIs    []arch.ABI    // whose calls the policy is about, the native one first; not empty
 	Default policy.Action // what the policy says of other calls: an entry that cannot be said must not allow more than it
 }
 
@@ -69,75 +70,107 @@ func Strictness(v policy.Verdict) int {
 	return 0
 }
 
+// maxTerms bounds a rule's alternatives: a condition has a largest size, and two rules say what one does.
+const maxTerms = 16
+
 // Rules says an entry in the language. Calls whose conditions read alike share a rule. Where a comparison has no words on some ABI,
-// a warning says so, and the rule errs on the strict side.
-func (e Entry) Rules(o Options) ([]policy.Rule, []Warning) {
+// a warning says so, and the call gets no more there than with the comparison, whatever its registers are.
+func (e Entry) Rules(o Options) (rules []policy.Rule, warnings []Warning) {
 	if len(e.When) == 0 {
-		return []policy.Rule{e.rule(e.Calls, "")}, nil
+		return []policy.Rule{e.rule(e.Calls, "", e.Then, o)}, nil
 	}
-	var (
-		texts    []string
-		groups   []arch.Selection
-		warnings []Warning
-	)
-	for _, id := range e.Calls.IDs() {
-		text, lost := e.text(id, o)
-		warnings = append(warnings, lost...)
-		if text == never {
-			continue
-		}
-		i := indexOf(texts, text)
-		if i < 0 {
-			i, texts, groups = len(texts), append(texts, text), append(groups, arch.Selection{})
-		}
-		groups[i].Add(id)
-	}
-	var rules []policy.Rule
-	for i, text := range texts {
-		rules = append(rules, e.rule(groups[i], text))
+	for terms := range slices.Chunk(e.When, maxTerms) {
+		part := e
+		part.When = terms
+		more, lost := part.conditional(o)
+		rules, warnings = append(rules, more...), append(warnings, lost...)
 	}
 	return rules, warnings
 }
 
-func (e Entry) rule(calls arch.Selection, text string) policy.Rule {
-	r := policy.Rule{Pos: e.Pos, Name: fmt.Sprintf("%s:%d", e.Pos.File, e.Pos.Line), Calls: calls, Then: e.Then}
+func (e Entry) conditional(o Options) ([]policy.Rule, []Warning) {
+	var said, unsaid groups
+	var warnings []Warning
+	for _, id := range e.Calls.IDs() {
+		t := e.texts(id, o)
+		said.add(perABI(t.abis, t.when), id)
+		unsaid.add(perABI(t.abis, t.lost), id)
+		warnings = append(warnings, t.warnings...)
+	}
+	var rules []policy.Rule
+	for i, text := range unsaid.texts {
+		rules = append(rules, e.rule(unsaid.calls[i], text, stricter(e.Then, o.Default), o))
+	}
+	for i, text := range said.texts {
+		rules = append(rules, e.rule(said.calls[i], text, e.Then, o))
+	}
+	return rules, warnings
+}
+
+// groups are calls by the text of their conditions.
+type groups struct {
+	texts []string
+	calls []arch.Selection
+}
+
+func (g *groups) add(text string, id arch.ID) {
+	if text == never {
+		return
+	}
+	i := slices.Index(g.texts, text)
+	if i < 0 {
+		i = len(g.texts)
+		g.texts, g.calls = append(g.texts, text), append(g.calls, arch.Selection{})
+	}
+	g.calls[i].Add(id)
+}
+
+func (e Entry) rule(calls arch.Selection, text string, then policy.Action, o Options) policy.Rule {
+	r := policy.Rule{Pos: e.Pos, Name: fmt.Sprintf("%s:%d", e.Pos.File, e.Pos.Line), Calls: calls, Then: then}
 	r.When = policy.Condition{Pos: e.Pos, Text: text}
 	r.Then.Pos = e.Pos
-	r.Source = RuleYAML(r)
+	r.Source = RuleYAML(r, o.ABIs[0])
 	return r
 }
 
 // never is the text of a condition that nothing fulfils, which is no rule at all.
 const never = "false"
 
-// text is a call's condition on all ABIs: one expression if it reads the same on each, or one per ABI.
-func (e Entry) text(id arch.ID, o Options) (string, []Warning) {
-	var (
-		abis     []arch.ABI
-		texts    []string
-		warnings []Warning
-	)
+// callTexts is a call's condition on each ABI that has the call: when it is fulfilled, and when (always or never) it had to be
+// replaced.
+type callTexts struct {
+	abis       []arch.ABI
+	when, lost []string
+	warnings   []Warning
+}
+
+func (e Entry) texts(id arch.ID, o Options) (t callTexts) {
 	for _, abi := range o.ABIs {
 		if _, ok := abi.NumberOf(id); !ok {
 			continue
 		}
-		text, err := e.When.Text(abi, id)
+		when, err := e.When.Text(abi, id)
+		lost := never
 		if err != nil {
 			var kept string
-			text, kept = strictSide(e.Then, o.Default)
-			warnings = append(warnings, Warning{e.Pos, fmt.Sprintf("%s on %s: %v; %s", id, abi, err, kept)})
+			if when, lost, kept = never, "", stricter(e.Then, o.Default).Verdict.String()+" whatever its arguments are"; passes(e.Then) {
+				lost, kept = never, "this rule does not hold there"
+			}
+			t.warnings = append(t.warnings, Warning{e.Pos, fmt.Sprintf("%s on %s: %v; %s", id, abi, err, kept)})
 		}
-		abis, texts = append(abis, abi), append(texts, text)
+		t.abis, t.when, t.lost = append(t.abis, abi), append(t.when, when), append(t.lost, lost)
 	}
-	return perABI(abis, texts), warnings
+	return t
 }
 
-// strictSide stands for a condition that cannot be said.
-func strictSide(then, fallback policy.Action) (text, kept string) {
-	if Strictness(then.Verdict) > Strictness(fallback.Verdict) {
-		return never, "the rule is left out there, and the default applies"
+// passes says whether nothing is more permissive: without the rule a call gets no more than with it.
+func passes(a policy.Action) bool { return a.Verdict == policy.Allow || a.Verdict == policy.Log }
+
+func stricter(a, b policy.Action) policy.Action {
+	if Strictness(b.Verdict) < Strictness(a.Verdict) {
+		return b
 	}
-	return "", "the rule holds there for all arguments"
+	return a
 }
 
 // perABI joins what a condition is on each ABI.
@@ -145,11 +178,7 @@ func perABI(abis []arch.ABI, texts []string) string {
 	if len(texts) == 0 {
 		return never // no such call on any of the ABIs
 	}
-	same := true
-	for _, t := range texts {
-		same = same && t == texts[0]
-	}
-	if same {
+	if len(slices.Compact(slices.Clone(texts))) == 1 {
 		return texts[0]
 	}
 	var parts []string
@@ -164,15 +193,6 @@ func perABI(abis []arch.ABI, texts []string) string {
 		parts = append(parts, part)
 	}
 	return join(parts, " || ")
-}
-
-func indexOf(list []string, s string) int {
-	for i := range list {
-		if list[i] == s {
-			return i
-		}
-	}
-	return -1
 }
 
 // grouped puts parentheses around what && or || would tear apart.

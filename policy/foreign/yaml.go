@@ -12,19 +12,20 @@ import (
 // lineWidth is where lists of calls are broken.
 const lineWidth = 120
 
-// YAML writes a document of rules as a policy file. Documents with short forms are not what an import makes.
-func YAML(d *policy.Document) []byte {
+// YAML writes a document of rules as a policy file; error numbers get the names that they have on the ABI. Documents with short
+// forms are not what an import makes.
+func YAML(d *policy.Document, abi arch.ABI) []byte {
 	var b strings.Builder
 	b.WriteString("version: 1\n")
 	if d.Name != "" {
 		fmt.Fprintf(&b, "name: %s\n", quoted(d.Name))
 	}
-	fmt.Fprintf(&b, "default: %s\n", actionYAML(d.Default))
+	fmt.Fprintf(&b, "default: %s\n", actionYAML(d.Default, abi))
 	if len(d.Rules) > 0 {
 		b.WriteString("rules:\n")
 	}
 	for _, r := range d.Rules {
-		for line := range strings.Lines(RuleYAML(r)) {
+		for line := range strings.Lines(RuleYAML(r, abi)) {
 			b.WriteString("  " + line)
 		}
 	}
@@ -32,7 +33,7 @@ func YAML(d *policy.Document) []byte {
 }
 
 // RuleYAML is one item of `rules`.
-func RuleYAML(r policy.Rule) string {
+func RuleYAML(r policy.Rule, abi arch.ABI) string {
 	var b strings.Builder
 	if r.Name != "" {
 		fmt.Fprintf(&b, "- name: %s\n  ", quoted(r.Name))
@@ -43,7 +44,10 @@ func RuleYAML(r policy.Rule) string {
 	if r.When.Text != "" {
 		fmt.Fprintf(&b, "  when: %s\n", single(r.When.Text))
 	}
-	fmt.Fprintf(&b, "  then: %s\n", actionYAML(r.Then))
+	fmt.Fprintf(&b, "  then: %s\n", actionYAML(r.Then, abi))
+	if r.Then.Quiet {
+		b.WriteString("  quiet: true\n")
+	}
 	return b.String()
 }
 
@@ -72,30 +76,21 @@ func callsYAML(s arch.Selection) string {
 	return b.String() + "]"
 }
 
-func actionYAML(a policy.Action) string {
-	var fields []string
+func actionYAML(a policy.Action, abi arch.ABI) string {
 	switch a.Verdict {
 	case policy.Deny:
-		fields = append(fields, "deny: "+errnoYAML(a))
+		return "{deny: " + errnoYAML(a, abi) + "}"
 	case policy.Return:
-		fields = append(fields, "return: "+strconv.FormatInt(a.Value, 10))
-	default:
-		if !a.Quiet {
-			return a.Verdict.String()
-		}
-		fields = append(fields, a.Verdict.String()+": true")
+		return "{return: " + strconv.FormatInt(a.Value, 10) + "}"
 	}
-	if a.Quiet {
-		fields = append(fields, "quiet: true")
-	}
-	return "{" + strings.Join(fields, ", ") + "}"
+	return a.Verdict.String()
 }
 
-func errnoYAML(a policy.Action) string {
+func errnoYAML(a policy.Action, abi arch.ABI) string {
 	if a.Errno == 0 {
 		return "EPERM"
 	}
-	if name := arch.Native().ErrnoName(int(a.Errno)); name != "" {
+	if name := abi.ErrnoName(int(a.Errno)); name != "" {
 		return name
 	}
 	return strconv.Itoa(int(a.Errno))
@@ -104,5 +99,7 @@ func errnoYAML(a policy.Action) string {
 // single is a single-quoted scalar, in which only the quote itself is special (YAML 1.2.2, 7.3.2).
 func single(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// quoted is a double-quoted scalar; what Go escapes, YAML reads alike (YAML 1.2.2, 5.7).
-func quoted(s string) string { return strconv.QuoteToASCII(strings.ToValidUTF8(s, "?")) }
+// quoted is a double-quoted scalar; what Go escapes, YAML reads alike (YAML 1.2.2, 5.7). A dollar would begin a variable.
+func quoted(s string) string {
+	return strconv.QuoteToASCII(strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "$", "_"))
+}

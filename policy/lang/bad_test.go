@@ -238,7 +238,7 @@ func TestIncludeBounds(t *testing.T) {
 	}
 }
 
-// What is made to be slow is not.
+// What is made to be slow is not. The bound leaves room for the race detector on a busy machine.
 func TestBombs(t *testing.T) {
 	vars := "version: 1\nvars:\n  a0: aaaaaaaaaaaaaaaa\n"
 	for i := 1; i < 30; i++ {
@@ -267,7 +267,7 @@ func TestBombs(t *testing.T) {
 		if _, err := parse(text); err == nil {
 			t.Errorf("%s: taken", name)
 		}
-		if d := time.Since(start); d > 2*time.Second {
+		if d := time.Since(start); d > 10*time.Second {
 			t.Errorf("%s: took %v", name, d)
 		} else if testing.Verbose() {
 			t.Logf("%s: %v", name, d)

@@ -13,9 +13,8 @@ import (
 
 // A parser reads the nodes of one file.
 type parser struct {
-	l     *loader
-	f     *file
-	nodes int
+	l *loader
+	f *file
 }
 
 // A field is one key that a mapping may have.

@@ -30,8 +30,8 @@ func signs() []string {
 
 // Bounds of what is read.
 const (
-	maxBytes  = 1 << 20 // of all files together
-	maxTokens = 10_000  // of a statement
+	maxBytes  = 256 << 10 // of all files together
+	maxTokens = 1000      // of a statement
 	maxFiles  = 100
 	maxDepth  = 10 // of includes, as the compiler has it, and of parentheses
 )

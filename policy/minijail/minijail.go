@@ -88,7 +88,7 @@ func (p *parser) otherABIs(pos policy.Pos) []policy.Rule {
 	}
 	r := policy.Rule{Pos: pos, Name: "other ABIs", Calls: arch.AllCalls(), Then: policy.Action{Verdict: policy.Kill, Pos: pos},
 		When: policy.Condition{Pos: pos, Text: fmt.Sprintf("caller.abi != %q", p.abi.String())}}
-	r.Source = foreign.RuleYAML(r)
+	r.Source = foreign.RuleYAML(r, p.abi)
 	return []policy.Rule{r}
 }
 

@@ -45,6 +45,8 @@ func TestImport(t *testing.T) {
 		"default": {text: "@default trap\n@frequency ./x.frequency\nread: user-notify\n", want: "kill 0 0\n3: read [] ask 0 0\n"},
 		"denylist": {text: "@denylist\nmount: return EPERM\nsocket: arg0 == 38; return 97\n",
 			want: "allow 0 0\n2: mount [] deny 1 0\n3: socket [domain == AF_ALG] deny 97 0\n"},
+		"what has no words": {text: "read: { arg1 == 8; return EPERM, 1 }\nwrite: { arg1 == 8; kill, 1 }\ngetpid: { arg0 == 8; log, 1 }\n",
+			want: "kill 0 0\n1: read [] kill 0 0\n1: read [] allow 0 0\n2: write [] kill 0 0\n2: write [] allow 0 0\n3: getpid [] allow 0 0\n"},
 		"spread over lines": {text: "kill: arg1 == 9\nkill: arg1 == 15\nkill: return EPERM\n",
 			want: "kill 0 0\n1: kill [sig == 9] allow 0 0\n2: kill [sig == 15] allow 0 0\n3: kill [] deny 1 0\n"},
 	} {
@@ -123,7 +125,7 @@ func TestErrors(t *testing.T) {
 		"read[os=linux]: 1":        `policy:1:6: unknown condition "os": only arch= is known`,
 		"read: $":                  `policy:1:7: unexpected character '$'`,
 		"all: 1":                   `policy:1:1: "all" is not the name of a call`,
-		strings.Repeat("x", 2<<20): "read policy: more than 1048576 bytes in all",
+		strings.Repeat("x", 2<<20): "read policy: more than 262144 bytes in all",
 	} {
 		_, _, err := Import(strings.NewReader(text), Options{Arch: arch.X86_64})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

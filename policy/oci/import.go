@@ -6,7 +6,6 @@
 package oci
 
 import (
-	"fmt"
 	"io"
 	"slices"
 
@@ -38,7 +37,7 @@ type Profile struct {
 	ListenerPath     string
 	ListenerMetadata string
 	Flags            []string // SECCOMP_FILTER_FLAG_*
-	Unknown          []string // calls that no ABI of the tables has
+	Unknown          []string // calls that no ABI of the tables has; the first 500
 	Warnings         []Warning
 }
 
@@ -125,7 +124,7 @@ func bounded(list []Warning) []Warning {
 	if len(list) <= maxWarnings {
 		return list
 	}
-	more := Warning{Pos: list[maxWarnings].Pos, Text: fmt.Sprintf("%d more warnings", len(list)-maxWarnings)}
+	more := Warning{Pos: list[maxWarnings].Pos, Text: "and more warnings"}
 	return append(slices.Clip(list[:maxWarnings]), more)
 }
 

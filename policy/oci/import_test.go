@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy"
@@ -149,11 +150,12 @@ func TestImportErrors(t *testing.T) {
 		rule(`,"errnoRet":-1`):      "profile:2:56: errnoRet is -1, it must be a whole number",
 		rule(`,"errnoRet":70000`):   "profile:2:1: error number 70000: the kernel takes 16 bits",
 		rule(`,"errno":"EFOO"`):     `profile:2:53: unknown error "EFOO"`,
-		rule(`,"args":[{"index":6,"op":"SCMP_CMP_EQ"}]`):                              "profile:2:53: index is 6, calls have arguments 0 to 5",
-		rule(`,"args":[{"index":0,"op":"=="}]`):                                       `profile:2:53: unknown op "=="`,
-		rule(`,"includes":{"minKernel":"five"}`):                                      `profile:2:69: minKernel is "five"`,
-		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}`: "profile:1:47: a rule for no call",
-		`{"defaultAction":"SCMP_ACT_ALLOW","architectures":["X"],"archMap":[{}]}`:     "profile:1:1: both architectures and archMap",
+		rule(`,"args":[{"index":6,"op":"SCMP_CMP_EQ"}]`): "profile:2:53: index is 6, calls have arguments 0 to 5",
+		rule(`,"args":[{"index":0,"op":"=="}]`):          `profile:2:53: unknown op "=="`,
+		rule(`,"includes":{"minKernel":"five"}`):         `profile:2:69: minKernel is "five"`,
+		rule(`,"args":[` + strings.Repeat(`{"index":0,"op":"SCMP_CMP_EQ"},`, 128) + `{"index":0,"op":"SCMP_CMP_EQ"}]`): "profile:2:1: 129 comparisons in one rule",
+		`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}`:                                  "profile:1:47: a rule for no call",
+		`{"defaultAction":"SCMP_ACT_ALLOW","architectures":["X"],"archMap":[{}]}`:                                      "profile:1:1: both architectures and archMap",
 	} {
 		_, _, err := Import(strings.NewReader(text), Options{Arch: arch.X86_64})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -205,6 +207,35 @@ func TestNewerCalls(t *testing.T) {
 	}
 	if !newer.Has(id(t, "mseal")) || !newer.Has(id(t, "faccessat2")) || newer.Has(id(t, "openat2")) || newer.Has(id(t, "clone3")) {
 		t.Errorf("newer calls are %s", newer)
+	}
+}
+
+// TestHostile: the largest inputs take no longer than they should.
+func TestHostile(t *testing.T) {
+	var names, unknown strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&unknown, `"x%d",`, i)
+	}
+	for _, id := range arch.AllCalls().IDs() {
+		fmt.Fprintf(&names, `%q,`, id.Name())
+	}
+	one := `{"names":[` + names.String() + `"read"],"action":"SCMP_ACT_ALLOW","args":[` +
+		strings.Repeat(`{"index":0,"value":4294967296,"op":"SCMP_CMP_NE"},`, 100) + `{"index":1,"value":3,"op":"SCMP_CMP_EQ"}]},`
+	for name, body := range map[string]string{
+		"unknown":  `{"names":[` + unknown.String() + `"read"],"action":"SCMP_ACT_ALLOW"}`,
+		"rules":    strings.Repeat(one, 100) + `{"names":["read"],"action":"SCMP_ACT_LOG"}`,
+		"overlaps": strings.Repeat(`{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"op":"SCMP_CMP_NE"}]},`, 10_000) + `{"names":["read"],"action":"SCMP_ACT_LOG","args":[{"index":0,"op":"SCMP_CMP_NE"}]}`,
+	} {
+		start := time.Now()
+		p := importText(t, `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[`+body+`]}`, Options{})
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("%s: %v", name, d)
+		} else {
+			t.Logf("%s: %v, %d rules, %d warnings", name, d, len(p.Document.Rules), len(p.Warnings))
+		}
+		if len(p.Warnings) > 501 {
+			t.Errorf("%s: %d warnings", name, len(p.Warnings))
+		}
 	}
 }
 

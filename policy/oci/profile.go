@@ -62,6 +62,9 @@ type condition struct {
 	kernelPos    policy.Pos
 }
 
+// maxArgs bounds the comparisons of one rule; libseccomp takes one of each argument, runtimes make rules of more.
+const maxArgs = 128
+
 // A parser reads a profile from nodes; the first error stays.
 type parser struct {
 	*reader
@@ -77,6 +80,9 @@ func (p *parser) fail(n *node, format string, args ...any) {
 }
 
 func (p *parser) warn(pos policy.Pos, format string, args ...any) {
+	if len(p.warnings) > maxWarnings {
+		return // one more than are kept, so that it shows
+	}
 	p.warnings = append(p.warnings, Warning{Pos: pos, Text: fmt.Sprintf(format, args...)})
 }
 
@@ -183,6 +189,9 @@ func (p *parser) syscall(n *node) syscall {
 	}
 	for _, a := range p.list(n, "args", kindObject) {
 		s.args = append(s.args, p.argument(&a))
+	}
+	if len(s.args) > maxArgs {
+		p.fail(n, "%d comparisons in one rule, at most %d: split it", len(s.args), maxArgs)
 	}
 	s.includes, s.excludes = p.condition(n, "includes"), p.condition(n, "excludes")
 	return s

@@ -203,7 +203,7 @@ const (
 
 // unknownCall: runtimes pass over calls that they do not know, too.
 func (t *translator) unknownCall(n named) {
-	if slices.Contains(t.unknown, n.name) {
+	if len(t.unknown) >= maxWarnings || slices.Contains(t.unknown, n.name) {
 		return
 	}
 	t.unknown = append(t.unknown, n.name)
@@ -281,7 +281,7 @@ func (t *translator) otherABIs() []policy.Rule {
 	t.warn(pos, "ABIs that the profile does not list: their calls kill the process (%s)", strings.Join(left, ", "))
 	r := policy.Rule{Pos: pos, Name: "other ABIs", Calls: arch.AllCalls(), Then: policy.Action{Verdict: policy.Kill, Pos: pos},
 		When: policy.Condition{Pos: pos, Text: strings.Join(left, " || ")}}
-	r.Source = foreign.RuleYAML(r)
+	r.Source = foreign.RuleYAML(r, t.m.abi)
 	return []policy.Rule{r}
 }
 
@@ -300,7 +300,7 @@ func (t *translator) newerCalls(prof *profile) []policy.Rule {
 		r := policy.Rule{Pos: pos, Name: "newer calls of " + abi.String(), Calls: newer,
 			When: policy.Condition{Pos: pos, Text: fmt.Sprintf("caller.abi == %q", abi.String())},
 			Then: policy.Action{Verdict: policy.Deny, Errno: sys.ENOSYS, Pos: pos}}
-		r.Source = foreign.RuleYAML(r)
+		r.Source = foreign.RuleYAML(r, t.m.abi)
 		rules = append(rules, r)
 	}
 	return rules
