@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/foreign"
 	"github.com/stead-project/stead/policy/minijail"
@@ -38,7 +39,7 @@ kept is said on standard error.`,
 			for _, w := range warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), w)
 			}
-			_, err = cmd.OutOrStdout().Write(foreign.YAML(doc))
+			_, err = cmd.OutOrStdout().Write(foreign.YAML(doc, arch.Native()))
 			return err
 		},
 	}

@@ -27,6 +27,7 @@ type encoder struct {
 	split bool   // a buffer was printed in part
 
 	single bool // the call has no variants
+	full   bool // the image has reached its bound
 }
 
 // The image lies where no written number points, so that an address stays what it is: nothing that can be read.
@@ -70,8 +71,15 @@ func (e *encoder) ReadMem(p []byte, addr uint64) (int, error) {
 	return n, nil
 }
 
-// alloc puts bytes into the image and returns their address.
+// maxImage is more than a program passes to any call: execve takes at most a quarter of the stack's limit.
+const maxImage = 16 << 20
+
+// alloc puts bytes into the image and returns their address. Beyond the bound it only notes that there was more.
 func (e *encoder) alloc(b []byte) uint64 {
+	if len(e.image)+len(b) > maxImage {
+		e.full = true
+		return 0
+	}
 	for len(e.image)%16 != 0 {
 		e.image = append(e.image, 0)
 	}
@@ -117,6 +125,9 @@ func (e *encoder) build(name string, nr *int32) (*arch.Call, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if e.full {
+		return nil, e.place(failf(0, "its arguments take more than %d bytes of memory: write fewer", maxImage))
 	}
 	if id != 0 && !e.number(&data, id, nr) {
 		return nil, failf(0, "%s has no call %s: name another ABI%s", e.abi, name, otherABI(e.abi, name))

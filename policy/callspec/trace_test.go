@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stead-project/stead/arch"
 )
@@ -82,6 +83,51 @@ func TestStampedTraceParses(t *testing.T) {
 	}
 	if cut > 3 {
 		t.Errorf("%d lines cannot be parsed", cut)
+	}
+}
+
+// Whatever is written, the work is bounded.
+func TestLargeInputs(t *testing.T) {
+	const n = MaxText / 4
+	texts := map[string]string{
+		"flags":    `openat(AT_FDCWD, "/x", ` + strings.Repeat("1|", n) + "1)",
+		"bad flag": `openat(AT_FDCWD, "/x", ` + strings.Repeat("A", 2*n) + ")",
+		"nested":   "openat(" + strings.Repeat("[", n),
+		"list":     `execve("/x", [` + strings.Repeat(`"",`, n) + `])`,
+		"some":     `execve("/x", [` + strings.Repeat(`"",`, maxNodes-10) + `])`,
+		"structs":  `writev(1, [` + strings.Repeat(`{},`, maxNodes-10) + `])`,
+		"messages": `sendmmsg(1, [` + strings.Repeat(`{msg_hdr={}},`, maxNodes/3) + `])`,
+		"fields":   `nanosleep({` + strings.Repeat(`tv_sec=1,`, maxNodes-10) + `})`,
+		"address":  `connect(3, {sa_family=AF_INET,` + strings.Repeat(`sin_port=1,`, maxNodes-10) + `})`,
+		"string":   `chdir("` + strings.Repeat(`\0`, n) + `")`,
+		"comments": `chdir(` + strings.Repeat(`/**/`, n-10) + `NULL)`,
+		"unclosed": strings.Repeat(`3<`, n),
+		"colors":   strings.Repeat("\x1b[1m", n/4) + "getuid()",
+		"signals":  `rt_sigprocmask(SIG_BLOCK, [` + strings.Repeat(`INT `, maxNodes-10) + `])`,
+		"sets":     `select(` + strings.Repeat("9", 5) + `, [65535], [65535], [65535])`,
+		"calls":    strings.Repeat("x", n) + "(",
+		"bpf":      `seccomp(SECCOMP_SET_MODE_FILTER, 0, {filter=[` + strings.Repeat(`{},`, maxNodes-10) + `]})`,
+	}
+	for name, text := range texts {
+		start := time.Now()
+		_, err := Parse(text, arch.X86_64)
+		if took := time.Since(start); took > 2*time.Second || err != nil && len(err.Error()) > 4096 {
+			t.Errorf("%s: %v, %.300v", name, took, err)
+		}
+	}
+	for name, args := range map[string]string{
+		"members": strings.Repeat(`"dirfd":1,`, n) + `"x":1`,
+		"some":    strings.Repeat(`"dirfd":1,`, maxNodes-10) + `"x":1`,
+		"nested":  `"pathname":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000),
+		"deep":    `"pathname":` + strings.Repeat(`{"a":`, 30) + `"` + strings.Repeat("x", n) + `"` + strings.Repeat(`}`, 30),
+		"key":     `"` + strings.Repeat("x", n) + `":1`,
+		"bytes":   `"pathname":{"bytes":"` + strings.Repeat("A", n) + `"}`,
+	} {
+		start := time.Now()
+		_, err := FromRecord([]byte(`{"abi":"x86_64","verdict":"allow","call":"openat","args":{` + args + "}}"))
+		if took := time.Since(start); took > 2*time.Second || err == nil || len(err.Error()) > 4096 {
+			t.Errorf("%s: %v, %.300v", name, took, err)
+		}
 	}
 }
 

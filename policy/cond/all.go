@@ -48,6 +48,17 @@ type failure struct {
 	err error
 }
 
+// named is the error with the call's name, which matters if it is one of several.
+func (f failure) named() error {
+	e, ok := f.err.(*Error)
+	if !ok || strings.Contains(e.Msg, f.id.Name()) {
+		return f.err
+	}
+	n := *e
+	n.Msg = "in " + f.id.Name() + ": " + n.Msg
+	return &n
+}
+
 // mixed is for several calls of which some failed.
 func (s *Source) mixed(abi arch.ABI, out []Bound, failed []failure) ([]Bound, error) {
 	for _, name := range s.names() {
@@ -57,7 +68,7 @@ func (s *Source) mixed(abi arch.ABI, out []Bound, failed []failure) ([]Bound, er
 	}
 	for _, f := range failed {
 		if !isImpossible(f.err) || len(out) == 0 {
-			return nil, f.err
+			return nil, f.named()
 		}
 		out = append(out, Bound{f.id, constant(false)})
 	}
@@ -87,8 +98,7 @@ func (s *Source) disagreement(abi arch.ABI, e ast.Expr, out []Bound, failed []fa
 	name := e.AsIdent()
 	var with, without []arch.ID
 	sort := func(id arch.ID) {
-		sig := abi.Signature(id)
-		if sig != nil && (sig.Index(name) >= 0 || slices.ContainsFunc(sig.Variants, func(v arch.Signature) bool { return v.Index(name) >= 0 })) {
+		if hasParam(abi.Signature(id), name) {
 			with = append(with, id)
 		} else {
 			without = append(without, id)
@@ -104,6 +114,11 @@ func (s *Source) disagreement(abi arch.ABI, e ast.Expr, out []Bound, failed []fa
 		return nil
 	}
 	return s.fail(s.location(e), s.disagreementText(abi, name, with, without), s.disagreementHint(abi, name, without))
+}
+
+func hasParam(sig *arch.Signature, name string) bool {
+	return sig != nil && (sig.Index(name) >= 0 ||
+		slices.ContainsFunc(sig.Variants, func(v arch.Signature) bool { return v.Index(name) >= 0 }))
 }
 
 // disagreementText: open and openat have a parameter "pathname", chroot calls it path.
@@ -122,7 +137,8 @@ func (s *Source) disagreementText(abi arch.ABI, name string, with, without []arc
 func (s *Source) disagreementHint(abi arch.ABI, name string, without []arch.ID) string {
 	hint := "write a rule for each name"
 	for _, id := range without {
-		if sig := abi.Signature(id); sig != nil && slices.ContainsFunc(sig.Params, func(p arch.Param) bool { return p.Kind == arch.KindPath }) {
+		sig := abi.Signature(id)
+		if sig != nil && slices.ContainsFunc(sig.Params, func(p arch.Param) bool { return p.Kind == arch.KindPath }) {
 			return hint + ", or paths for any path of the call"
 		}
 	}

@@ -28,6 +28,9 @@
 // unknown is an error of [Expr.Eval], and the call has to be denied. As in CEL, an operand of && or || whose error does not
 // matter (false && error, true || error) does not count.
 //
+// A number in a register is what the register holds, whether or not the call looks at it (open's mode without O_CREAT), as for
+// the kernel's filter; bits above the parameter's width don't count.
+//
 // # Paths
 //
 // A path is what [Context.Path] says it is, else the argument made absolute and free of ".", ".." and empty components without

@@ -115,6 +115,7 @@ func TestBindAll(t *testing.T) {
 			`p.yaml:10:11: "flags" is a parameter of openat but not of openat2, where openat2 calls it how.flags: write a rule for each name, or paths for any path of the call`},
 		{"open,chroot", `path_name.under("/etc")`, 0, `chroot has no parameter "path_name"`},
 		{"rename", `pathname.under("/etc")`, 0, `rename has no parameter "pathname": did you mean oldpath?`},
+		{"openat,mmap", `flags.has("O_CREAT")`, 0, `p.yaml:10:21: in mmap: flags has no flag "O_CREAT"`},
 		{"getdents,close", `fd == 3`, 2, ""},
 		{"arm_fadvise64_64", `fd == 3`, 0, ""},
 	} {

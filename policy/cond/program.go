@@ -330,8 +330,8 @@ func (h *hoister) pattern(e, arg ast.Expr) error {
 		text, ok = arg.AsLiteral().(types.String)
 	}
 	if !ok || len(text) > maxPattern {
-		return h.failf(e, "write it as a string", "a regular expression has to be known when the policy is loaded, and have at most %d bytes",
-			maxPattern)
+		return h.failf(e, "write it as a string",
+			"a regular expression has to be known when the policy is loaded, and have at most %d bytes", maxPattern)
 	}
 	if _, err := regexp.Compile(string(text)); err != nil {
 		return h.fail(e, err.Error(), "")
