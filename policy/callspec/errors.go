@@ -50,6 +50,9 @@ func (e *encoder) wrongForm(p *arch.Param, n *node) *Error {
 	return e.failf(p, n, "%s is not what it takes: write %s, like %s", n.what(), forms[p.Kind].form, e.example(p))
 }
 
+const exampleAddress = "tcp:10.0.0.1:443, unix:/run/x.sock, unix:@name or " +
+	`{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}`
+
 // forms is indexed by Kind.
 var forms = [...]struct{ form, example string }{
 	arch.KindNone:     {"a number", "0"},
@@ -74,7 +77,7 @@ var forms = [...]struct{ form, example string }{
 	arch.KindStruct:   {"a struct", "{}"},
 	arch.KindPtr:      {"what it points to in brackets, or an address", "[16] or NULL"},
 	arch.KindArray:    {"a list", "[1, 2]"},
-	arch.KindSockaddr: {"a socket address", `tcp:10.0.0.1:443, unix:/run/x.sock, unix:@name or {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}`},
+	arch.KindSockaddr: {"a socket address", exampleAddress},
 	arch.KindSigset:   {"a set of signals", "[INT CHLD] or ~[KILL]"},
 	arch.KindFDSet:    {"a set of descriptors", "[0 3]"},
 }

@@ -203,11 +203,12 @@ func (e *encoder) surplus(sig *arch.Signature) *Error {
 		}
 	}
 	if e.nodes[0].name == "" {
-		return e.place(failf(e.nodes[e.used].at, "%s takes %s (%s), this is one more", sig.Name, counted(len(names), "argument"), strings.Join(names, ", ")))
+		return e.place(failf(e.nodes[e.used].at, "%s takes %s (%s), this is one more", sig.Name,
+			counted(len(names), "argument"), strings.Join(names, ", ")))
 	}
 	for i := range e.nodes {
 		if n := &e.nodes[i]; !slices.Contains(names, n.name) || n.name == "" {
-			return e.place(failf(n.at, "%s has no argument %q%s", sig.Name, n.name, DidYouMean(n.name, names)))
+			return e.place(failf(n.at, "%s has no argument %q%s", sig.Name, shorten(n.name), DidYouMean(n.name, names)))
 		}
 	}
 	return e.place(failf(e.nodes[0].at, "an argument is written twice: the arguments are %s", strings.Join(names, ", ")))

@@ -69,26 +69,21 @@ func (e *encoder) control(p *arch.Param, n *node) (b []byte, err *Error) {
 // message appends a struct cmsghdr and its data. What no data was printed of is zeros.
 func (e *encoder) message(p *arch.Param, n *node, b []byte) ([]byte, *Error) {
 	if n.kind != nodeStruct {
-		return nil, e.failf(p, n, "a control message is a struct: write {cmsg_len=20, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[3]}")
+		return nil, e.failf(p, n, "%s is no control message: write {cmsg_len=20, cmsg_level=SOL_SOCKET, "+
+			"cmsg_type=SCM_RIGHTS, cmsg_data=[3]}", n.what())
 	}
 	q := newPool(n.list)
-	var nums [3]uint64
-	for i, name := range [...]string{"cmsg_len", "cmsg_level", "cmsg_type"} {
-		v := q.take(name)
-		if v == nil {
-			return nil, e.failf(p, n, "the control message has no %s: add it", name)
-		}
-		var err *Error
-		if nums[i], err = e.numberOf(e.messageParam(name, nums[1]), v); err != nil {
-			return nil, err
-		}
+	nums, err := e.messageHeader(p, n, q)
+	if err != nil {
+		return nil, err
 	}
 	data, err := e.messageData(p, q.take("cmsg_data"))
 	if err != nil {
 		return nil, err
 	}
 	if rest := q.rest(); rest != nil {
-		return nil, e.failf(p, rest, "a control message has no field %q: it has cmsg_len, cmsg_level, cmsg_type and cmsg_data", shorten(rest.name))
+		return nil, e.failf(p, rest, "a control message has no field %q: it has cmsg_len, cmsg_level, cmsg_type and cmsg_data",
+			shorten(rest.name))
 	}
 	header := e.words(nums[:1])
 	for _, v := range nums[1:] {
@@ -101,6 +96,20 @@ func (e *encoder) message(p *arch.Param, n *node, b []byte) ([]byte, *Error) {
 		all = append(all, make([]byte, size-uint64(len(all)))...)
 	}
 	return append(b, all...), nil
+}
+
+// messageHeader is a struct cmsghdr's length, level and type.
+func (e *encoder) messageHeader(p *arch.Param, n *node, q *pool) (nums [3]uint64, err *Error) {
+	for i, name := range [...]string{"cmsg_len", "cmsg_level", "cmsg_type"} {
+		v := q.take(name)
+		if v == nil {
+			return nums, e.failf(p, n, "the control message has no %s: add it", name)
+		}
+		if nums[i], err = e.numberOf(e.messageParam(name, nums[1]), v); err != nil {
+			return nums, err
+		}
+	}
+	return nums, nil
 }
 
 func (e *encoder) messageParam(name string, level uint64) *arch.Param {

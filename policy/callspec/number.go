@@ -76,7 +76,8 @@ func (e *encoder) function(p *arch.Param, n *node, t *term) (uint64, *Error) {
 	case len(t.args) == 1 && (t.word == "htons" || t.word == "htonl" || t.word == "htobs"):
 		return e.numberOf(p, &t.args[0])
 	}
-	return 0, e.failf(p, n, "%s(…) with %d arguments means nothing here: write %s, like %s", t.word, len(t.args), forms[p.Kind].form, e.example(p))
+	return 0, e.failf(p, n, "%s(…) with %s means nothing here: write %s, like %s", shorten(t.word),
+		counted(len(t.args), "argument"), forms[p.Kind].form, e.example(p))
 }
 
 // composed is a number as the macro that composes it: arch.Set.Call.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stead-project/stead/arch"
@@ -119,6 +120,10 @@ func sameAgain(t *testing.T, c *arch.Call) {
 	if got := jsonOf(again); got != want && !abridged(c.Args, c.ABI) {
 		t.Fatalf("%s text %s\n%s\nbecame\n%s", c.ABI, text, want, got)
 	}
+	short := c.String()
+	if _, err := Parse(short, c.ABI); err != nil && !strings.Contains(short, "...") {
+		t.Fatalf("%s text %s\ncannot be parsed: %v", c.ABI, short, err)
+	}
 	nr, _ := json.Marshal(c.Nr)
 	line := `{"abi":"` + c.ABI.String() + `","verdict":"allow","nr":` + string(nr) + "," + want[1:]
 	r, err := FromRecord([]byte(line))
@@ -132,7 +137,7 @@ func sameAgain(t *testing.T, c *arch.Call) {
 
 func TestRandomCallsAgain(t *testing.T) {
 	abis := []arch.ABI{arch.X86_64, arch.I386, arch.AArch64, arch.ARM, arch.PPC, arch.S390X, arch.MIPS, arch.X32}
-	rounds := 60
+	rounds := 30
 	if testing.Short() {
 		rounds = 10
 	}

@@ -33,7 +33,7 @@ type NotReplayable struct {
 }
 
 // Error names the call and what is missing.
-func (e *NotReplayable) Error() string { return "replay " + e.Call + ": " + e.Err.Error() }
+func (e *NotReplayable) Error() string { return "replay " + shorten(e.Call) + ": " + e.Err.Error() }
 
 // Unwrap returns what is missing.
 func (e *NotReplayable) Unwrap() error { return e.Err }
@@ -83,7 +83,7 @@ func (l *recordLine) facts() (Recorded, arch.ABI, error) {
 	if l.Call == "" || l.ABI == "" {
 		return r, 0, errors.New(`it has no "call" or no "abi": is it a line of stead trace --format json?`)
 	}
-	abi, err := arch.ParseABI(l.ABI)
+	abi, err := arch.ParseABI(shorten(l.ABI))
 	if err != nil {
 		return r, 0, err
 	}
@@ -144,7 +144,12 @@ func (l *recordLine) rebuild(abi arch.ABI) (*arch.Call, error) {
 			e.nodes[i].name = "" // arg1 to arg6
 		}
 	}
-	return e.build(l.Call, l.Nr)
+	c, err := e.build(l.Call, l.Nr)
+	var bad *Error
+	if errors.As(err, &bad) {
+		bad.Column = 0 // a record has no columns
+	}
+	return c, err
 }
 
 // A jsonReader makes nodes of a record's arguments.

@@ -128,8 +128,7 @@ func (s *scanner) number() (v uint64, negative bool, err *Error) {
 	s.tail()
 	text := s.text[from:s.at]
 	v, bad := strconv.ParseUint(text, 0, 64)
-	// ParseUint takes 0b, 0o and _ besides; no trace prints them, and a C reader would be misled.
-	if bad != nil || strings.ContainsAny(text, "_oObB") && !strings.HasPrefix(strings.ToLower(text), "0x") || strings.Contains(text, "_") {
+	if bad != nil || notC(text) {
 		return 0, false, failf(start, "%q is not a number: write it as 12, 0644 or 0x1f", shorten(text))
 	}
 	if !negative {
@@ -139,6 +138,12 @@ func (s *scanner) number() (v uint64, negative bool, err *Error) {
 		return 0, false, failf(start, "-%s is below every 64-bit number", text)
 	}
 	return -v, true, nil
+}
+
+// notC reports whether a number has one of Go's forms that C has not: 0b1, 0o7, 1_000.
+func notC(text string) bool {
+	hex := strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X")
+	return strings.Contains(text, "_") || !hex && strings.ContainsAny(text, "oObB")
 }
 
 // shorten keeps messages short whatever was written.

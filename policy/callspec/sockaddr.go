@@ -117,11 +117,13 @@ func (e *encoder) shortAddress(p *arch.Param, n *node) ([]byte, *Error) {
 		return e.unix(p, n, n.bytes, n.abstract)
 	case "tcp", "udp":
 	default:
-		return nil, e.failf(p, n, "%q is no kind of address%s", shorten(n.scheme), DidYouMean(n.scheme, []string{"tcp", "udp", "unix"}))
+		kinds := []string{"tcp", "udp", "unix"}
+		return nil, e.failf(p, n, "%q is no kind of address%s", shorten(n.scheme), DidYouMean(n.scheme, kinds))
 	}
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
-		return nil, e.failf(p, n, "%q is not IP:PORT: write tcp:10.0.0.1:443 or tcp:[2001:db8::1]:443; names are not looked up", shorten(text))
+		return nil, e.failf(p, n, "%q is not IP:PORT: write tcp:10.0.0.1:443 or tcp:[2001:db8::1]:443; names are not looked up",
+			shorten(text))
 	}
 	if ip := ap.Addr(); ip.Is4() {
 		b := e.family(afInet, 16)
@@ -176,7 +178,8 @@ func (e *encoder) longAddress(p *arch.Param, n *node) ([]byte, *Error) {
 		return nil, err
 	}
 	if rest := q.rest(); rest != nil {
-		return nil, e.failf(p, rest, "an address of %s has no field %q%s", first.what(), shorten(rest.name), DidYouMean(rest.name, addrFieldNames(uint16(v))))
+		return nil, e.failf(p, rest, "an address of %s has no field %q%s", first.what(), shorten(rest.name),
+			DidYouMean(rest.name, addrFieldNames(uint16(v))))
 	}
 	return b, nil
 }
@@ -348,7 +351,8 @@ func (e *encoder) ip(p *arch.Param, n *node, b []byte) *Error {
 	}
 	ip, err := netip.ParseAddr(string(text.bytes))
 	if text.kind != nodeString || err != nil || ip.BitLen() != 8*len(b) || ip.Zone() != "" {
-		return e.failf(p, n, `%s is not an address of %d bytes: write sin_addr=inet_addr("127.0.0.1") or inet_pton(AF_INET6, "::1", &sin6_addr)`, n.what(), len(b))
+		return e.failf(p, n, `%s is not an address of %d bytes: write inet_addr("127.0.0.1") or `+
+			`inet_pton(AF_INET6, "::1", &sin6_addr)`, n.what(), len(b))
 	}
 	copy(b, ip.AsSlice())
 	return nil

@@ -17,7 +17,8 @@ func unknownName(name string) *Error {
 	return failf(0, "no call is named %q%s", shorten(name), DidYouMean(name, names))
 }
 
-// DidYouMean ends a message about an unknown name. It is ": did you mean X?" for the nearest name, or the names where none is near and there are few.
+// DidYouMean ends a message about an unknown name: it is ": did you mean X?" for the nearest of names, or all of them where none
+// is near and there are few.
 func DidYouMean(want string, names []string) string {
 	if near := nearest(want, names); near != "" {
 		return ": did you mean " + near + "?"

@@ -70,7 +70,7 @@ type knowledge struct {
 	masked  bool
 	mask    uint32
 	token   known
-	nr      known
+	nr      known // the call's number, where it is one
 }
 
 // known is a number that is known or not.
@@ -172,7 +172,7 @@ func (d *disassembly) comment(i int) string {
 	case ins.Code == unix.BPF_LD|unix.BPF_W|unix.BPF_ABS:
 		return k.offset(ins.K)
 	case ins.Code&7 == unix.BPF_JMP && ins.Code != unix.BPF_JMP|unix.BPF_JA && k.acc.ok:
-		return k.constant(ins.K)
+		return k.constant(ins.K, ins.Code == unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K)
 	}
 	return ""
 }
@@ -217,8 +217,11 @@ func (k knowledge) offset(off uint32) string {
 	return text
 }
 
-// constant says what a word is compared with.
-func (k knowledge) constant(v uint32) string {
+// constant says what a word is compared with. In a search by halves (exact is false) the number's own name would mislead.
+func (k knowledge) constant(v uint32, exact bool) string {
+	if !exact {
+		return ""
+	}
 	switch k.acc.v {
 	case offArch:
 		return tokenName(v)
@@ -237,7 +240,10 @@ func (k knowledge) constant(v uint32) string {
 	if p.Set == nil {
 		return p.Name
 	}
-	return p.Name + " " + string(p.Set.AppendFlags(nil, uint64(v), a))
+	if p.Kind == arch.KindFlags {
+		return p.Name + " " + string(p.Set.AppendFlags(nil, uint64(v), a))
+	}
+	return p.Name + " " + p.Set.NameOf(uint64(v), a)
 }
 
 func tokenName(token uint32) string {

@@ -403,3 +403,27 @@ func BenchmarkBuildLists(b *testing.B) {
 		})
 	}
 }
+
+// One call with very many values is as good as many calls with few.
+func TestManyClausesOfOneCall(t *testing.T) {
+	l := on(t, arch.X86_64, Errno(1), "ioctl")
+	call := id(t, "ioctl")
+	for i := range 1000 {
+		l.ABIs[0].Calls[call] = append(l.ABIs[0].Calls[call], when([]Action{Allow, Errno(25)}[i%2], Compare{Arg: 1, Op: EQ, Narrow: true, Value: uint64(5 * i)}))
+	}
+	start := time.Now()
+	res, err := BuildLists(l)
+	if err != nil || res.Report[0].Engine != Kernel {
+		t.Fatalf("%v, %+v", err, res)
+	}
+	t.Logf("1000 clauses: %d rules, %d instructions, %v", res.Rules, len(res.Program), time.Since(start))
+	for i := range 4000 { // beyond the kernel's limit on instructions
+		l.ABIs[0].Calls[call] = append(l.ABIs[0].Calls[call][:min(4095, len(l.ABIs[0].Calls[call]))],
+			when(Allow, Compare{Arg: 1, Op: EQ, Value: uint64(5*i + 1)}))
+	}
+	start = time.Now()
+	if res, err = BuildLists(l); err != nil || res.Report[0].Engine != Supervisor {
+		t.Fatalf("%v, %+v", err, res)
+	}
+	t.Logf("4096 clauses: %s, %v", res.Report[0].Lost, time.Since(start))
+}

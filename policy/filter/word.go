@@ -129,7 +129,7 @@ func (w *word) first() (uint32, bool) {
 	return v, v <= w.hi && v >= w.lo
 }
 
-// solve finds a member. It splits on the bits of one violated exclusion after the other; budget bounds the splits, and where it
+// solve finds a member. It splits on a bit of a violated exclusion, which is different or equal there; budget bounds the splits, and where it
 // is used up the answer is depends.
 func (w word) solve(budget *int) (uint32, outcome) {
 	if !w.tighten() {
@@ -139,19 +139,18 @@ func (w word) solve(budget *int) (uint32, outcome) {
 	if e == nil {
 		return w.lo, always
 	}
-	for open := e.mask &^ w.known; open != 0; open &^= w.known {
-		if *budget--; *budget < 0 {
-			return 0, depends
-		}
-		bit := open & -open
-		branch := w
-		branch.fix(bit, ^e.val)
-		if v, o := branch.solve(budget); o != never {
-			return v, o
-		}
-		w.fix(bit, e.val)
+	open := e.mask &^ w.known
+	if *budget--; *budget < 0 || open == 0 { // none is open only of what propagate has not seen
+		return 0, depends
 	}
-	return 0, never
+	bit := open & -open
+	branch := w
+	branch.fix(bit, ^e.val)
+	if v, o := branch.solve(budget); o != never {
+		return v, o
+	}
+	w.fix(bit, e.val)
+	return w.solve(budget)
 }
 
 // tighten moves the bounds to numbers with the known bits, and makes known the bits that all numbers between them share.

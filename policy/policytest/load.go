@@ -289,7 +289,9 @@ func (l *loader) caller(n *yaml.Node) (c Caller) {
 	id := func(to **uint32) func(*yaml.Node) {
 		return func(v *yaml.Node) { *to = l.id(v) }
 	}
-	l.mapping(n, "caller", []key{{"uid", id(&c.uid)}, {"gid", id(&c.gid)}, {"exe", str(&c.exe)}, {"comm", str(&c.comm)}, {"cwd", str(&c.cwd)}})
+	l.mapping(n, "caller", []key{
+		{"uid", id(&c.uid)}, {"gid", id(&c.gid)}, {"exe", str(&c.exe)}, {"comm", str(&c.comm)}, {"cwd", str(&c.cwd)},
+	})
 	return c
 }
 

@@ -68,6 +68,20 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// The manual's example is a file of cases.
+func TestManualExample(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/policy-tests.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(manual), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	list, err := Load("manual", []byte(example))
+	if !found || err != nil || len(list) != 3 || list[1].Want.Verdict != policy.Allow || *list[2].Caller.cwd != "/etc" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 func TestMismatches(t *testing.T) {
 	for _, tt := range []struct {
 		want string
