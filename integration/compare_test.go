@@ -89,7 +89,7 @@ var scenarios = []scenario{
 		return []string{buildGo(t, "scenarios/goroutines")}
 	}, replace: []stracecmp.Replacement{
 		mask(`goroutines\d{5,}`, "goroutinesN"),
-		mask(`^\d{1,3}$`, "FD"), // which goroutine gets which descriptor is chance
+		mask(`^\d{1,3}$`, "FD"),                       // which goroutine gets which descriptor is chance
 		mask(`data=\{u32=\d+, u64=\d+\}`, "data={N}"), // made from an address
 	}, ignore: []string{"tgkill", "getpid", "gettid", "sigaltstack", "madvise"}},
 	{name: "calls", notify: shapes, accept: accepted(everywhere, native), replace: made, command: func(t *testing.T) []string {

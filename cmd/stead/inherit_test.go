@@ -19,7 +19,7 @@ var circumstances = []struct{ name, script string }{
 	{"limits", `ulimit -c 0; ulimit -t 1000; ulimit -S -s 4096; ulimit -S -n 64; exec "$@"`},
 	{"no soft limit left", `ulimit -S -n 5; exec "$@"`},
 	{"hard limit of files", `ulimit -n 100; exec "$@"`},
-	{"inherited files", `exec 5</dev/null 7>/dev/full 50</; exec "$@"`},
+	{"inherited files", `exec 5</dev/null 7>/dev/full 9</; exec "$@"`},
 	{"closed input", `exec "$@" <&-`},
 	{"closed errors", `exec "$@" 2>&-`},
 	{"closed input and errors", `exec "$@" 2>&- <&-`},

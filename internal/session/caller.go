@@ -5,38 +5,42 @@ import (
 	"strconv"
 
 	"github.com/stead-project/stead/policy"
-	"github.com/stead-project/stead/policy/cond"
 	"github.com/stead-project/stead/unotify"
 )
 
-// A caller answers what a condition asks of the thread whose call is pending. Each answer is checked against the notification,
-// so that it is never another thread's.
-type caller struct {
+// An Asker answers what a policy asks of threads whose calls are pending.
+type Asker struct {
 	targets *unotify.Targets
 	valid   unotify.Validator
-	who     policy.Caller
 }
 
-// callers makes what a policy's conditions ask.
-func callers(targets *unotify.Targets, valid unotify.Validator) func(policy.Caller) cond.CallerInfo {
-	return func(who policy.Caller) cond.CallerInfo { return &caller{targets, valid, who} }
+// Caller is about one of them.
+func (a Asker) Caller(who policy.Caller) *Caller { return &Caller{a, who} }
+
+// A Caller answers for one thread (it is a cond.CallerInfo). Each answer is checked against the notification, so that it is never
+// another thread's.
+type Caller struct {
+	a   Asker
+	who policy.Caller
 }
 
-func (c *caller) pin() (unotify.Target, error) { return c.targets.Pin(c.valid, c.who.ID, c.who.TID) }
+func (c *Caller) pin() (unotify.Target, error) {
+	return c.a.targets.Pin(c.a.valid, c.who.ID, c.who.TID)
+}
 
-// UID implements cond.CallerInfo.
-func (c *caller) UID() (uint32, error) {
+// UID is the effective user id, in the supervisor's user namespace.
+func (c *Caller) UID() (uint32, error) {
 	cred, err := c.credentials()
 	return cred.UID.Effective, err
 }
 
-// GID implements cond.CallerInfo.
-func (c *caller) GID() (uint32, error) {
+// GID is the effective group id.
+func (c *Caller) GID() (uint32, error) {
 	cred, err := c.credentials()
 	return cred.GID.Effective, err
 }
 
-func (c *caller) credentials() (unotify.Credentials, error) {
+func (c *Caller) credentials() (unotify.Credentials, error) {
 	t, err := c.pin()
 	if err != nil {
 		return unotify.Credentials{}, err
@@ -44,8 +48,8 @@ func (c *caller) credentials() (unotify.Credentials, error) {
 	return t.Credentials()
 }
 
-// Exe implements cond.CallerInfo.
-func (c *caller) Exe() (string, error) {
+// Exe is the program's path.
+func (c *Caller) Exe() (string, error) {
 	t, err := c.pin()
 	if err != nil {
 		return "", err
@@ -53,8 +57,8 @@ func (c *caller) Exe() (string, error) {
 	return t.ExePath()
 }
 
-// Comm implements cond.CallerInfo.
-func (c *caller) Comm() (string, error) {
+// Comm is the thread's name.
+func (c *Caller) Comm() (string, error) {
 	t, err := c.pin()
 	if err != nil {
 		return "", err
@@ -62,8 +66,8 @@ func (c *caller) Comm() (string, error) {
 	return t.Comm()
 }
 
-// Cwd implements cond.CallerInfo: the path of the working directory from the supervisor's root.
-func (c *caller) Cwd() (string, error) {
+// Cwd is the path of the working directory from the supervisor's root.
+func (c *Caller) Cwd() (string, error) {
 	t, err := c.pin()
 	if err != nil {
 		return "", err

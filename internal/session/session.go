@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/filter"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
@@ -24,6 +26,12 @@ type Options struct {
 	Filter filter.Program
 	Server emulate.Options // its Targets are set here
 	Logger hclog.Logger    // nil: silent
+
+	// Decider makes the Server's decider when it needs to ask about callers; nil: Server.Decider is used as it is.
+	Decider func(Asker) policy.Decider
+	// Landlock restricts the program, and everything that it starts, from before its execve on; nil: nothing.
+	Landlock      *os.File
+	LandlockFlags uint // of landlock_restrict_self(2)
 }
 
 // A Status is how the program ended.
@@ -63,6 +71,9 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	}
 	defer child.Listener.Close()
 	o.Server.Targets = emulate.FromTargets(targets)
+	if o.Decider != nil {
+		o.Server.Decider = o.Decider(Asker{targets, child.Listener})
+	}
 	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
 	return supervise(ctx, o, j, child)
 }
@@ -88,7 +99,7 @@ func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Chil
 // start installs the filter with WAIT_KILLABLE_RECV where the kernel has it.
 func start(o Options) (*launch.Child, error) {
 	opts := launch.Options{Path: o.Path, Args: o.Args, Env: o.Env, Shell: true,
-		Filter: o.Filter, FilterFlags: unotify.FlagWaitKillableRecv}
+		Filter: o.Filter, FilterFlags: unotify.FlagWaitKillableRecv, Landlock: o.Landlock, LandlockFlags: o.LandlockFlags}
 	child, err := launch.Start(opts)
 	if !errors.Is(err, unix.EINVAL) {
 		return child, err

@@ -38,9 +38,6 @@ func (e *entry) pointers() []string {
 	return e.expr.Pointers()
 }
 
-// registers says whether the kernel's filter can decide the entry's condition.
-func (e *entry) registers() bool { return e.guard != nil || e.expr == nil || e.expr.Registers() }
-
 // list makes the entries of one call, up to the first that always holds.
 func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 	for i := range c.doc.Rules {
