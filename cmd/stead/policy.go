@@ -15,7 +15,7 @@ func newPolicy() *cobra.Command {
 		Use:   "policy",
 		Short: "Check, explain, test, show, import and export policies",
 	}
-	cmd.AddCommand(newPolicyCheck(), newPolicyExplain(), newPolicyTest(), newPolicyImport(), newPolicyExport(),
+	cmd.AddCommand(newPolicyCheck(), newPolicyExplain(), newPolicyTest(), newPolicyShow(), newPolicyImport(), newPolicyExport(),
 		newPolicySchema(), newPolicyPresets())
 	return cmd
 }

@@ -20,7 +20,8 @@ import (
 // A supervision is what trace and run have in common.
 type supervision struct {
 	argv   []string
-	filter filter.Spec
+	filter filter.Spec // which calls are seen; or:
+	policy *enforcement
 	decode arch.Decoder
 	sink   audit.Sink
 	log    hclog.Logger
@@ -45,14 +46,14 @@ func (s *supervision) supervise() (session.Status, error) {
 	if err != nil {
 		return session.Status{}, executeError(err)
 	}
-	prog, err := filter.Build(s.filter)
-	if err != nil {
+	o := session.Options{Path: path, Args: s.argv, Logger: s.log,
+		Server: emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Allow}), Sink: s.sink, Logger: s.log, Decoder: s.decode}}
+	if s.policy != nil {
+		s.policy.apply(&o)
+	} else if o.Filter, err = filter.Build(s.filter); err != nil {
 		return session.Status{}, err
 	}
-	status, err := session.Run(context.Background(), session.Options{
-		Path: path, Args: s.argv, Filter: prog, Logger: s.log,
-		Server: emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Allow}), Sink: s.sink, Logger: s.log, Decoder: s.decode},
-	})
+	status, err := session.Run(context.Background(), o)
 	return status, withRemedy(err)
 }
 

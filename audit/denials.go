@@ -1,0 +1,78 @@
+package audit
+
+import (
+	"io"
+	"strings"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+)
+
+// NewDenials makes a sink that tells a person what was refused: the call, the rule, and the rule that would allow it. Everything
+// also goes to next.
+func NewDenials(w io.Writer, next Sink) Sink {
+	return &denialSink{newLineWriter(w, false), next}
+}
+
+type denialSink struct {
+	*lineWriter
+	next Sink
+}
+
+func (s *denialSink) Needs() Needs {
+	n := s.next.Needs()
+	n.Args = true
+	return n
+}
+
+func (s *denialSink) Dropped() uint64 { return s.droppedLines() + s.next.Dropped() }
+
+func (s *denialSink) Close() error {
+	if err := s.close(); err != nil {
+		s.next.Close() //nolint:errcheck // the first error counts
+		return err
+	}
+	return s.next.Close()
+}
+
+func (s *denialSink) Record(e *Event) {
+	if e.Outcome == Answered && (e.Decision.Verdict == policy.Deny || e.Decision.Verdict == policy.Kill) {
+		s.add(func(b []byte) []byte { return appendDenial(b, e) })
+	}
+	s.next.Record(e)
+}
+
+// appendDenial is two lines: what was refused, and what would allow it.
+func appendDenial(b []byte, e *Event) []byte {
+	b = append(b, "stead: refused "...)
+	b = e.Call.AppendText(b, &arch.TextOptions{})
+	b = append(append(b, " with "...), arch.Native().ErrnoName(int(e.Errno))...)
+	if e.Decision.Rule != "" {
+		b = append(append(b, ", by rule "...), e.Decision.Rule...)
+	}
+	if e.Decision.Reason != "" {
+		b = append(append(b, ": "...), e.Decision.Reason...)
+	}
+	b = append(b, "\nstead: to allow it: "...)
+	return append(append(b, Remedy(e.Call)...), '\n')
+}
+
+// Remedy is the rule, or the entry of a short form, that would allow a call.
+func Remedy(c *arch.Call) string {
+	name := c.Name
+	if path := c.Arg("pathname"); path != nil && path.State == arch.OK && strings.HasPrefix(string(path.Bytes), "/") {
+		return "files: {" + area(c) + ": [" + string(path.Bytes) + "]}, or - {calls: [" + name + "], then: allow}"
+	}
+	return "- {calls: [" + name + "], then: allow}"
+}
+
+// area is the list of files: that a call's access belongs to.
+func area(c *arch.Call) string {
+	if c.Name == "execve" || c.Name == "execveat" {
+		return "exec"
+	}
+	if flags := c.Arg("flags"); flags != nil && flags.Raw&3 != 0 { // O_ACCMODE
+		return "write"
+	}
+	return "read"
+}
