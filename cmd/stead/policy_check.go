@@ -20,7 +20,7 @@ and column. Exit status: 0 if the policy can be enforced, 125 if not.`,
 			if !f.any() {
 				return fmt.Errorf("no policy: name a file, or a preset with --preset")
 			}
-			prog, err := f.compile(false)
+			prog, err := f.compile(false, printWarning)
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/callspec"
 	"github.com/stead-project/stead/policy/compiler"
-	"github.com/stead-project/stead/policy/filter"
+	"github.com/stead-project/stead/policy/policytest"
 )
 
 // explainFlags are the flags of stead policy explain.
@@ -45,7 +45,7 @@ func (f *explainFlags) run(w io.Writer, args []string) error {
 	if !f.any() {
 		return fmt.Errorf("no policy: name a file, or a preset with --preset")
 	}
-	prog, err := f.compile(false)
+	prog, err := f.compile(false, nil)
 	if err != nil {
 		return err
 	}
@@ -91,27 +91,13 @@ func (f *explainFlags) explainCall(w io.Writer, prog *compiler.Program, text str
 	if err != nil {
 		return err
 	}
-	d := prog.Decider(nil).Decide(&policy.Request{Call: call})
-	fmt.Fprintf(w, "%s\n  verdict: %s\n  rule:    %s%s\n  engine:  %s\n", call, describe(d), d.Rule, place(prog, d.Rule), engineName(prog, call))
+	p := prog.Predict(&policy.Request{Call: call}, nil)
+	d := p.Decision
+	fmt.Fprintf(w, "%s\n  verdict: %s\n  rule:    %s%s\n  engine:  %s\n", call, policytest.Describe(policy.Decision{Verdict: d.Verdict, Errno: d.Errno, Value: d.Value}), d.Rule, place(prog, d.Rule), p.Engine)
 	if d.Reason != "" {
 		fmt.Fprintf(w, "  why:     %s\n", d.Reason)
 	}
 	return nil
-}
-
-// describe is a decision in the policy language's words.
-func describe(d policy.Decision) string {
-	switch d.Verdict {
-	case policy.Deny:
-		errno := int(d.Errno)
-		if errno == 0 {
-			errno = 1
-		}
-		return "deny " + arch.Native().ErrnoName(errno)
-	case policy.Return:
-		return fmt.Sprintf("return %d", d.Value)
-	}
-	return d.Verdict.String()
 }
 
 // place is where a rule stands.
@@ -122,12 +108,4 @@ func place(prog *compiler.Program, rule string) string {
 		}
 	}
 	return ""
-}
-
-// engineName is what decides this very call.
-func engineName(prog *compiler.Program, call *arch.Call) string {
-	if a := prog.Lists.Decide(call.Raw); a != filter.Notify {
-		return fmt.Sprintf("kernel filter (%s)", a)
-	}
-	return "supervisor"
 }

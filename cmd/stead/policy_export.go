@@ -21,7 +21,7 @@ SCMP_ACT_NOTIFY and want --listener. What only Landlock enforces is not in it, a
 			if f.files = args; !asOCI || !f.any() {
 				return fmt.Errorf("say the form, --oci, and a policy")
 			}
-			prog, err := f.compile(false)
+			prog, err := f.compile(false, printWarning)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ JSON lines and say which verdicts change. docs/policy-tests.md has the form. Exi
 			if !f.any() {
 				return fmt.Errorf("no policy: name a file before the tests, or a preset with --preset")
 			}
-			prog, err := f.compile(false)
+			prog, err := f.compile(false, nil)
 			if err != nil {
 				return err
 			}
@@ -54,9 +54,10 @@ func runPolicyTests(w io.Writer, prog *compiler.Program, name string) error {
 		return err
 	}
 	who := policytest.Callers(cases)
-	decider := prog.Decider(func(c policy.Caller) cond.CallerInfo { return who(c) })
-	report := policytest.Run(cases, decider.Decide, policytest.Options{
-		Engine: func(r *policy.Request, _ policy.Decision) string { return engineName(prog, r.Call) }})
+	caller := func(c policy.Caller) cond.CallerInfo { return who(c) }
+	decide := func(r *policy.Request) policy.Decision { return prog.Predict(r, caller).Decision }
+	report := policytest.Run(cases, decide, policytest.Options{
+		Engine: func(r *policy.Request, _ policy.Decision) string { return prog.Predict(r, caller).Engine.String() }})
 	fmt.Fprint(w, report.String())
 	if report.Failed > 0 {
 		return &exitError{code: 1}
@@ -70,7 +71,7 @@ func replay(w io.Writer, prog *compiler.Program, name string) error {
 		return fmt.Errorf("read trace: %w", err)
 	}
 	defer file.Close()
-	report, err := policytest.RunTrace(file, prog.Decider(nil).Decide, policytest.TraceOptions{})
+	report, err := policytest.RunTrace(file, func(r *policy.Request) policy.Decision { return prog.Predict(r, nil).Decision }, policytest.TraceOptions{})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func newPolicyShow() *cobra.Command {
 			if f.files = args; !f.any() {
 				return fmt.Errorf("no policy: name a file, or a preset with --preset")
 			}
-			prog, err := f.compile(false)
+			prog, err := f.compile(false, nil)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func showFilter(w io.Writer, prog *compiler.Program) error {
 	}
 	fmt.Fprintf(w, "# filter: %d instructions, at most %d for a call\n", len(built.Program), built.Longest)
 	for _, line := range filter.Disassemble(built.Program) {
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintf(w, "%4d  %-26s ; %s\n", line.Index, line.Code, line.Comment); err != nil {
 			return err
 		}
 	}

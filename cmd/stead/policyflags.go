@@ -53,8 +53,11 @@ func (f *policyFlags) load() (*policy.Document, error) {
 	return lang.Load(lang.Options{Files: files, Presets: presets, Set: set})
 }
 
-// compile loads and compiles; warnings go to standard error.
-func (f *policyFlags) compile(record bool) (*compiler.Program, error) {
+// compile loads and compiles for this machine. warn is told what the policy's writer should know; nil: nobody.
+func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compiler.Program, error) {
+	if !f.any() {
+		return nil, fmt.Errorf("no policy: name a file, or a preset with --preset")
+	}
 	doc, err := f.load()
 	if err != nil {
 		return nil, err
@@ -64,11 +67,14 @@ func (f *policyFlags) compile(record bool) (*compiler.Program, error) {
 		abi = 0
 	}
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record})
-	if err != nil {
-		return nil, err
+	if err != nil || warn == nil {
+		return prog, err
 	}
 	for _, w := range prog.Warnings {
-		fmt.Fprintln(os.Stderr, w)
+		warn(w)
 	}
 	return prog, nil
 }
+
+// printWarning is for verbs that are about the policy itself.
+func printWarning(w compiler.Warning) { fmt.Fprintln(os.Stderr, w) }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/stead-project/stead/audit"
 	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/filter"
 )
 
@@ -54,7 +56,7 @@ func (f *runFlags) run(g *globals, argv []string) error {
 	}
 	s := supervision{argv: argv, sink: sink, log: log, filter: filter.Spec{Notify: policy.TraceDefault()}}
 	if f.any() {
-		if s.policy, err = f.enforcement(); err != nil {
+		if s.policy, err = f.enforcement(log); err != nil {
 			sink.Close()
 			return err
 		}
@@ -63,9 +65,13 @@ func (f *runFlags) run(g *globals, argv []string) error {
 	return s.run()
 }
 
-// enforcement compiles the policy for this machine.
-func (f *runFlags) enforcement() (*enforcement, error) {
-	prog, err := f.compile(f.log != "" || f.onDeny == "print")
+// enforcement compiles the policy for this machine. What --best-effort loses is said; the rest is for `stead policy check`.
+func (f *runFlags) enforcement(log hclog.Logger) (*enforcement, error) {
+	say := log.Info
+	if f.bestEffort {
+		say = log.Warn
+	}
+	prog, err := f.compile(f.log != "" || f.onDeny == "print", func(w compiler.Warning) { say(w.Text, "at", w.Pos.String()) })
 	if err != nil {
 		return nil, err
 	}
