@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/stead-project/stead/arch"
+import (
+	"strings"
+
+	"github.com/stead-project/stead/arch"
+)
 
 // neverNotified are calls whose notification would make programs slow, or wrong: a signal that arrives before the supervisor
 // has received the call gives EINTR to callers that never expect it from these (a shell loses its close, a pipeline hangs),
@@ -24,6 +28,22 @@ func TraceDefault() arch.Selection { return mustSelect(traced).Minus(NeverNotifi
 
 // TraceAll is every call that may safely be notified.
 func TraceAll() arch.Selection { return arch.AllCalls().Minus(NeverNotified()) }
+
+// SelectTraced parses a selection for an audit. What is never notified is in it only if it is named: a class or a glob that would
+// take it along does not.
+func SelectTraced(expr string, base arch.Selection) (arch.Selection, error) {
+	s, err := arch.ParseSelection(expr, base)
+	if err != nil {
+		return s, err
+	}
+	never := NeverNotified()
+	for _, item := range strings.Split(expr, ",") {
+		if id, ok := arch.LookupID(strings.TrimPrefix(strings.TrimSpace(item), "?")); ok {
+			never.Remove(id)
+		}
+	}
+	return s.Minus(never), nil
+}
 
 // mustSelect parses a list of this package; a test covers each.
 func mustSelect(list string) arch.Selection {

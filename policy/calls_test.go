@@ -34,3 +34,32 @@ func TestZeroDecisionDenies(t *testing.T) {
 		t.Error("an unknown verdict is not a denial")
 	}
 }
+
+func TestSelectTraced(t *testing.T) {
+	has := func(s arch.Selection, name string) bool {
+		id, _ := arch.LookupID(name)
+		return s.Has(id)
+	}
+	for expr, want := range map[string]map[string]bool{
+		"%desc":           {"read": false, "close": false, "dup2": true},
+		"%desc,read":      {"read": true, "close": false, "dup2": true},
+		"%process,clone":  {"clone": true, "clone3": false, "execve": true},
+		"read*":           {"read": false, "readlink": true},
+		"all":             {"read": false, "openat": true},
+		"?close, ?nosuch": {"close": true},
+		"%desc,!dup2":     {"dup2": false, "dup3": true},
+	} {
+		s, err := SelectTraced(expr, arch.Selection{})
+		if err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+		for name, in := range want {
+			if has(s, name) != in {
+				t.Errorf("%s: %s is in: %v, want %v", expr, name, !in, in)
+			}
+		}
+	}
+	if _, err := SelectTraced("nosuch", arch.Selection{}); err == nil {
+		t.Error("no error for an unknown call")
+	}
+}

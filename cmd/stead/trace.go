@@ -94,7 +94,7 @@ func (f *traceFlags) selectFrom(base arch.Selection) (arch.Selection, error) {
 	if f.calls == "" {
 		return base, nil
 	}
-	return arch.ParseSelection(f.calls, base)
+	return policy.SelectTraced(f.calls, base)
 }
 
 // sink checks all flags before it opens, and empties, the output.
