@@ -1,5 +1,6 @@
 #!/bin/sh
-# demo.sh builds Stead and shows what it sees of a small shell pipeline: ls, cat, and a connection over the loopback.
+# demo.sh builds Stead, shows what it sees of a small shell pipeline (ls, cat, a connection over the loopback), and puts a
+# program under a policy.
 . "$(dirname "$0")/common.sh"
 ./scripts/deps.sh build demo
 ./scripts/build.sh
@@ -50,5 +51,14 @@ head -n 15 "$work/counts"
 
 title "What this machine can do (stead doctor)"
 "$stead" doctor || true
+
+title "A policy: the preset 'build' writes only below the current directory and has no network"
+cat >"$work/try.sh" <<'EOF'
+echo mine >mine.txt && echo "wrote mine.txt"
+echo yours >/etc/stead-demo || echo "could not write /etc/stead-demo"
+busybox wget -q -O - http://127.0.0.1/ || echo "could not connect"
+EOF
+(cd "$work/files" && "$stead" run --preset build --on-deny print -- busybox sh "$work/try.sh") 2>&1 || true
+"$stead" policy explain --preset build 'openat(AT_FDCWD, "/etc/stead-demo", O_WRONLY|O_CREAT, 0666)'
 
 title "Next: bin/stead trace -- any program of yours; docs/manual.md has the rest."
