@@ -105,6 +105,9 @@ func oldBlock(name string, abi ABI, first uint32) int {
 	return 0
 }
 
+// InBlock says whether a call takes its arguments from a block of memory on the ABI, or may do so: its registers say nothing then.
+func InBlock(abi ABI, id ID) bool { return oldBlock(id.Name(), abi, ppcSelect) > 0 }
+
 // unpack replaces the arguments by those in a block of words.
 func (d *Decoder) unpack(args *[6]uint64, block uint64, n int) bool {
 	addr := d.address(d.facts.register(block))

@@ -149,10 +149,7 @@ func TestStopAndContinue(t *testing.T) {
 		if err := unix.Kill(program, unix.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		var status unix.WaitStatus
-		if _, err := unix.Wait4(r.cmd.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() || status.StopSignal() != unix.SIGSTOP {
-			t.Fatalf("stead reports %#x, %v", status, err)
-		}
+		r.awaitStop(unix.SIGSTOP)
 		r.signal(unix.SIGCONT)
 		r.signal(unix.SIGUSR1)
 		if l := r.line(); l != "got 10" && l != fmt.Sprintf("got %d", unix.SIGUSR1) {
@@ -163,6 +160,22 @@ func TestStopAndContinue(t *testing.T) {
 	if code := r.end(); code != 9 {
 		t.Errorf("ended with %d, want 9", code)
 	}
+}
+
+// awaitStop waits until stead reports to its parent that it has stopped.
+func (r *running) awaitStop(sig unix.Signal) {
+	r.t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(r.cmd.Process.Pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
+		if err != nil || (pid != 0 && (!status.Stopped() || status.StopSignal() != sig)) {
+			r.t.Fatalf("stead reports %#x, %v", status, err)
+		}
+		if pid != 0 {
+			return
+		}
+	}
+	r.t.Fatal("stead does not stop with its program")
 }
 
 // TestSupervisorKilled: nothing hangs; the kernel answers the program's calls with ENOSYS.

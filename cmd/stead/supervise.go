@@ -53,6 +53,9 @@ func (s *supervision) supervise() (session.Status, error) {
 	} else if o.Filter, err = filter.Build(s.filter); err != nil {
 		return session.Status{}, err
 	}
+	if s.policy == nil && !s.sink.Needs().Args {
+		o.Server.Decoder = arch.Decoder{MaxItems: 1} // only paths are looked at; a whole environment costs as much as an execve
+	}
 	status, err := session.Run(context.Background(), o)
 	return status, withRemedy(err)
 }

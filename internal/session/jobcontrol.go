@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -99,7 +100,9 @@ func (j *jobControl) follow(pid int) (status unix.WaitStatus) {
 			return status
 		case got != pid:
 		case ws.Stopped():
-			j.stopWith(pid, ws.StopSignal())
+			if stopped(pid) { // still
+				j.stopWith(ws.StopSignal())
+			}
 		default:
 			j.pid.Store(0)
 			status = ws
@@ -108,23 +111,28 @@ func (j *jobControl) follow(pid int) (status unix.WaitStatus) {
 }
 
 // stopWith stops the supervisor as its program was stopped, so that the shell that waits for the supervisor notices.
-func (j *jobControl) stopWith(pid int, sig syscall.Signal) {
+func (j *jobControl) stopWith(sig syscall.Signal) {
 	if sig != unix.SIGSTOP {
 		if err := j.signals.Default(sig); err != nil {
 			j.log.Debug("cannot stop like the program", "signal", sig, "error", err)
 			sig = unix.SIGSTOP
 		}
 	}
-	unix.Kill(os.Getpid(), sig) //nolint:errcheck // ourselves
-	// Continued. A shell continues the whole group; somebody who continued only the supervisor meant the program.
+	stopSelf(sig)
+	// Continued. A shell continues the whole group; of somebody who continued only the supervisor, passOn has the signal.
 	if sig == unix.SIGTSTP {
 		j.signals.Restore(sig) //nolint:errcheck // it worked before
 	} else if sig != unix.SIGSTOP {
 		signal.Ignore(sig)
 	}
-	if stopped(pid) {
-		unix.Kill(pid, unix.SIGCONT) //nolint:errcheck // it is our unreaped child
-	}
+}
+
+// stopSelf returns when the process has been stopped and continued: a signal to the calling thread takes effect before the call
+// returns, one to the process may do so later.
+func stopSelf(sig syscall.Signal) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	unix.Tgkill(os.Getpid(), unix.Gettid(), sig) //nolint:errcheck // ourselves
 }
 
 // stopped says whether a process is stopped by a signal (proc_pid_stat(5): the state follows the name in parentheses).

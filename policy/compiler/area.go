@@ -13,10 +13,11 @@ import (
 
 // An area is what a short form closes: its calls are allowed, because Landlock bounds what they reach, but for the guards.
 type area struct {
-	name  string
-	pos   policy.Pos
-	calls arch.Selection
-	gaps  []landlock.Guard
+	name    string
+	pos     policy.Pos
+	calls   arch.Selection // that are allowed
+	guarded arch.Selection // that a guard is about, whether they are of the area or not
+	gaps    []landlock.Guard
 }
 
 // A guard refuses a call by its registers, where Landlock has no word for what it could do.
@@ -42,7 +43,8 @@ func (g *guard) holds(args *[6]uint64) bool {
 
 // Calls of the areas. What changes the tree itself (mounts, roots, swap) is not file access and stays with rules and default.
 const (
-	fileCalls    = "%file,!@mount,!@swap,!execve,!execveat,!chroot,!acct,!quotactl,!uselib,!execv,!exec_with_loader"
+	fileCalls = "%file,!@mount,!@swap,!execve,!execveat,!chroot,!acct,!quotactl,!uselib,!execv,!exec_with_loader,!open_tree," +
+		"!oldumount,!osf_mount,!osf_swapon"
 	execCalls    = "execve,execveat"
 	networkCalls = "%network"
 )
@@ -74,7 +76,7 @@ func (c *compilation) area(name string, pos policy.Pos, calls string, of landloc
 		a.gaps = append(a.gaps, g.Guards...)
 		for _, guard := range g.Guards {
 			if id, ok := arch.LookupID(guard.Call); ok {
-				a.calls.Add(id)
+				a.guarded.Add(id)
 			}
 		}
 	}

@@ -76,6 +76,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: o.Landlock})
 	c.parse()
 	c.shortForms()
+	c.bounds = selectCalls(boundCalls)
 	if restricts(doc) {
 		c.around = selectCalls(goAround)
 	}
@@ -110,6 +111,7 @@ type compilation struct {
 	errs    Errors
 	areas   []area
 	around  arch.Selection // goAround, if the policy refuses anything
+	bounds  arch.Selection // boundCalls
 	reports map[reportKey]*Enforcement
 	reached []bool                   // rules that some call can reach
 	bound   []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
@@ -162,11 +164,16 @@ func (c *compilation) compileABI(abi arch.ABI) {
 	c.bind(abi)
 	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
 	d := filter.Decisions{ABI: abi, Default: c.kernelAction(t.fallback), Calls: map[arch.ID][]filter.Clause{}}
+	c.prog.Notifies = c.prog.Notifies || d.Default == filter.Notify
+	carried := filter.Carried(abi)
 	for _, id := range c.spoken().IDs() {
-		if _, ok := abi.NumberOf(id); !ok {
+		if _, ok := abi.NumberOf(id); !ok && !carried.Has(id) {
 			continue
 		}
-		list := c.list(abi, id)
+		list := c.block(abi, id, c.carrier(id, c.list(abi, id)))
+		if list == nil {
+			continue
+		}
 		c.judge(abi, id, &list)
 		d.Calls[id] = c.lower(abi, id, &list)
 		c.carried(abi, id, list)
@@ -200,6 +207,7 @@ func (c *compilation) bind(abi arch.ABI) {
 		for _, b := range list {
 			c.bound[i][b.ID] = b.Expr
 		}
+		c.bindCarried(abi, i)
 	}
 }
 
@@ -210,7 +218,7 @@ func (c *compilation) spoken() (s arch.Selection) {
 		s = s.Union(c.doc.Rules[i].Calls)
 	}
 	for i := range c.areas {
-		s = s.Union(c.areas[i].calls)
+		s = s.Union(c.areas[i].calls).Union(c.areas[i].guarded)
 	}
 	return s
 }

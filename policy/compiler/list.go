@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,13 +31,24 @@ type entry struct {
 // always says whether the entry holds for every call.
 func (e *entry) always() bool { return e.guard == nil && (e.expr == nil || e.expr.Op == cond.True) }
 
-// pointers are the parameters whose memory the entry's condition reads.
-func (e *entry) pointers() []string {
+// pointers are what the entry's condition looks at that can change while the call is pending: parameters in memory, and the working
+// directory, which threads may share (clone(2), CLONE_FS).
+func (e *entry) pointers() (names []string) {
 	if e.expr == nil {
 		return nil
 	}
-	return e.expr.Pointers()
+	names = e.expr.Pointers()
+	e.expr.Leaves(func(l cond.Leaf) {
+		for _, r := range l.Refs() {
+			if strings.HasPrefix(r.Text, cwdName) && !slices.Contains(names, cwdName) {
+				names = append(names, cwdName)
+			}
+		}
+	})
+	return names
 }
+
+const cwdName = "caller.cwd"
 
 // list makes the entries of one call, up to the first that always holds.
 func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
@@ -66,15 +78,14 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 	}
 	for i := range c.areas {
 		a := &c.areas[i]
-		if !a.calls.Has(id) {
-			continue
-		}
 		for _, g := range a.guards(abi, id) {
 			list = append(list, entry{origin: a.name, pos: a.pos, order: order + i, guard: g,
 				decision: policy.Decision{Verdict: policy.Deny, Errno: g.errno, Rule: a.name, Reason: g.reason, Version: c.prog.Version}})
 		}
-		return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: Landlock,
-			decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, Version: c.prog.Version}})
+		if a.calls.Has(id) {
+			return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: Landlock,
+				decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, Version: c.prog.Version}})
+		}
 	}
 	return append(list, entry{origin: "default", pos: c.doc.Default.Pos, order: order + len(c.areas),
 		decision: decisionOf(c.doc.Default, "default", c.prog.Version)})
@@ -106,16 +117,21 @@ func restricts(doc *policy.Document) bool {
 func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 	var looked []string // parameters in memory that the way to this entry has looked at
 	var at *entry
+	bounded := c.bounds.Has(id) // by Landlock, which refuses whatever a decision on memory has been cheated of
 	for i := range *list {
 		e := &(*list)[i]
 		if p := e.pointers(); len(p) > 0 && !e.accepted {
-			looked, at = p, e
+			beyond := c.beyond(e.expr)
+			if looked == nil || bounded {
+				looked, at = p, e
+			}
+			bounded = bounded && beyond
 		}
-		c.judgeEntry(abi, id, e, looked, at)
+		c.judgeEntry(id, e, looked, at, bounded)
 	}
 }
 
-func (c *compilation) judgeEntry(abi arch.ABI, id arch.ID, e *entry, looked []string, at *entry) {
+func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entry, bounded bool) {
 	if e.decision.Verdict == policy.Perform && !c.o.Performable.Has(id) {
 		c.fail(fmt.Errorf("%s: rule %s: the supervisor cannot perform %s: leave the call out, or deny or allow it", e.pos, e.origin, id))
 		return
@@ -123,8 +139,8 @@ func (c *compilation) judgeEntry(abi arch.ABI, id arch.ID, e *entry, looked []st
 	if looked == nil || e.accepted || !e.decision.Verdict.Continues() {
 		return
 	}
-	if e.engine == Landlock {
-		return // it bounds whatever a swapped argument could reach; only the record can be lied to
+	if e.engine == Landlock && bounded {
+		return // only the record can be lied to
 	}
 	if c.o.Performable.Has(id) {
 		e.decision.Verdict = policy.Perform

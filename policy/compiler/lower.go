@@ -102,7 +102,7 @@ func convertOne(c cond.Compare) (filter.Compare, bool) {
 	case c.Op == cond.EQ:
 		f.Op, f.Mask = filter.MaskedEQ, c.Mask
 		return f, true
-	case c.Op == cond.NE && bits.OnesCount64(c.Mask) == 1:
+	case c.Op == cond.NE && bits.OnesCount64(c.Mask) == 1 && c.Value&^c.Mask == 0:
 		f.Op, f.Mask, f.Value = filter.MaskedEQ, c.Mask, c.Mask&^c.Value
 		return f, true
 	}
