@@ -9,7 +9,14 @@ read -r version commit <<EOF
 $(./scripts/version.sh)
 EOF
 mkdir -p "$(dirname "$out")"
-go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$out" -ldflags "\
+
+build() { # build OUTPUT TAGS
+	go build -trimpath -buildvcs=false -tags "$2" -o "$1" -ldflags "\
  -s -w -linkmode external -extldflags -static \
  -X $MODULE/internal/version.Version=$version -X $MODULE/internal/version.Commit=$commit" ./cmd/stead
+}
+
+# The program without policies starts faster; it has the whole one inside (cmd/stead/policy_embedded.go).
+build cmd/stead/stead-whole "$GOTAGS"
+build "$out" "$GOTAGS,embedpolicy"
 say "built $out ($version, $commit)"

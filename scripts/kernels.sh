@@ -146,29 +146,35 @@ boot() { # boot ARCH VERSION: runs the checks; the console goes to a file
 	grep -q '^guest: end' "$boot_log" || echo 'check||the guest|FAIL|-|did not come to its end' >>"$boot_log"
 }
 
-# table GUEST...: a line per check and user, a column per guest; then what was said of failures and of what is missing.
+# table GUEST...: a line per check and user, a column per guest; then what was said. It fails if a check failed, or was begun
+# and not ended.
 table() (
 	cd "$work"
 	for guest in "$@"; do
-		sed -n "s/^check|/$guest|/p" "$guest.log"
+		sed -n -e "s/^plan|/$guest|plan|/p" -e "s/^check|/$guest|check|/p" "$guest.log"
 	done | awk -F '|' -v guests="$*" '
-		{ row = sprintf("%-5s %s", $2, $3); if (!(row in seen)) { seen[row] = 1; rows[++n] = row }
-		  cell[row, $1] = $4; if ($6 != "") words[++m] = $1 ", " $2 ", " $3 ": " ($4 == "ok" ? "" : $4 ": ") $6 }
+		{ row = sprintf("%-5s %s", $3, $4) }
+		!(row in seen) { seen[row] = 1; rows[++n] = row }
+		$2 == "plan" { cell[row, $1] = "missing"; next }
+		{ cell[row, $1] = $5 }
+		$7 != "" { words[++m] = $1 ", " $3 ", " $4 ": " ($5 == "ok" ? "" : $5 ": ") substr($7, 1, $5 == "FAIL" ? 2000 : 300) }
 		END {
 			g = split(guests, guest, " ")
-			printf "%-26s", "user  check"; for (j = 1; j <= g; j++) printf "%-12s", guest[j]; print ""
+			printf "%-26s", "user  check"
+			for (j = 1; j <= g; j++) printf "%-12s", guest[j]
+			print ""
 			for (i = 1; i <= n; i++) {
 				printf "%-26s", rows[i]
 				for (j = 1; j <= g; j++) {
-					c = cell[rows[i], guest[j]]; if (c == "" && rows[i] !~ /the guest/) { c = "missing" }
-					if (c == "FAIL" || c == "missing") bad = 1
-					printf "%-12s", c
+					c = cell[rows[i], guest[j]]
+					if (c == "FAIL" || c == "missing" || (c == "" && rows[i] !~ /the guest/)) bad = 1
+					printf "%-12s", c == "" ? "-" : c
 				}
 				print ""
 			}
-			if (n == 0) bad = 1
-			print ""; for (i = 1; i <= m; i++) print words[i]
-			exit bad
+			print ""
+			for (i = 1; i <= m; i++) print words[i]
+			exit bad || n == 0
 		}'
 )
 

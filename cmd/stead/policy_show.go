@@ -1,3 +1,5 @@
+//go:build !embedpolicy
+
 package main
 
 import (

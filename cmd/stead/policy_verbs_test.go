@@ -100,7 +100,7 @@ func TestPolicyExplain(t *testing.T) {
 	for call, want := range map[string][]string{
 		"socket(AF_PACKET, SOCK_RAW, 0)":  {"deny EAFNOSUPPORT", "no packets", "p.yaml:5:5", "kernel filter"},
 		"socket(AF_INET, SOCK_STREAM, 0)": {"verdict: allow", "default"},
-		"reboot(1, 2, 3)":           {"verdict: kill", "p.yaml:9:5", "kernel filter"},
+		"reboot(1, 2, 3)":                 {"verdict: kill", "p.yaml:9:5", "kernel filter"},
 		"io_uring_setup(1, NULL)":         {"deny EPERM", "always", "go around"},
 	} {
 		r := stead(t, "policy", "explain", good, call)

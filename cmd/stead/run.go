@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/stead-project/stead/audit"
 	"github.com/stead-project/stead/policy"
-	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/filter"
 )
 
@@ -63,19 +61,6 @@ func (f *runFlags) run(g *globals, argv []string) error {
 		defer s.policy.close()
 	}
 	return s.run()
-}
-
-// enforcement compiles the policy for this machine. What --best-effort loses is said; the rest is for `stead policy check`.
-func (f *runFlags) enforcement(log hclog.Logger) (*enforcement, error) {
-	say := log.Info
-	if f.bestEffort {
-		say = log.Warn
-	}
-	prog, err := f.compile(f.log != "" || f.onDeny == "print", func(w compiler.Warning) { say(w.Text, "at", w.Pos.String()) })
-	if err != nil {
-		return nil, err
-	}
-	return enforce(prog, f.bestEffort)
 }
 
 func (f *runFlags) sink() (audit.Sink, error) {

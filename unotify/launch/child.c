@@ -156,6 +156,12 @@ static void close_again(void)
 			sys(SYS_close, fd, 0, 0, 0, 0);
 }
 
+void stead_restore_start(void)
+{
+	restore_signals();
+	close_again();
+}
+
 static int no_new_privs(struct stead_job *job)
 {
 	if (job->flags & STEAD_NEW_PRIVS)

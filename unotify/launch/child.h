@@ -53,6 +53,9 @@ enum {
 /* Starts the job; 0, or an errno with job->stage set. On success the listener waits in the socket's other end. */
 int stead_start(struct stead_job *job);
 
+/* Gives this thread and process the signals and descriptors 0 to 2 that the process was started with: for an execve of its own. */
+void stead_restore_start(void);
+
 /* Writes {signal, si_code} to fd for each of n signals caught from now on; 0 or an errno. */
 int stead_catch(int fd, const int *signals, int n);
 

@@ -89,3 +89,7 @@ func deliver(r *os.File, c chan<- Signal) {
 		c <- Signal{Number: syscall.Signal(number), ByKernel: origin == kernelOrigin}
 	}
 }
+
+// RestoreStart gives the process the signal dispositions and closed standard descriptors, and the calling thread the signal mask,
+// that the process was started with, for an execve of its own. The thread must be locked, and Go code should do nothing else.
+func RestoreStart() { C.stead_restore_start() }

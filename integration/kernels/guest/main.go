@@ -37,6 +37,7 @@ const ordinary = 1000
 
 // boot is the life of the first process.
 func boot() {
+	fmt.Println() // what the firmware wrote need not end a line
 	for _, step := range []func() error{mounts, directories, asRoot, asOrdinary} {
 		if err := step(); err != nil {
 			fmt.Printf("guest: %v\n", err)

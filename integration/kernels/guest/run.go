@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,22 +43,16 @@ func checkAll(names []string) int {
 		fmt.Printf("guest: %v\n", err)
 		return 1
 	}
+	m := machine{kernel: release, root: os.Geteuid() == 0}
 	failed := 0
 	for _, c := range checks() {
-		if len(names) == 0 || contains(names, c.name) {
-			failed += one(c, machine{kernel: release, root: os.Geteuid() == 0})
+		if len(names) > 0 && !slices.Contains(names, c.name) {
+			continue
 		}
+		fmt.Printf("plan|%s|%s\n", m.user(), c.name)
+		failed += one(c, m)
 	}
 	return min(failed, 1)
-}
-
-func contains(list []string, name string) bool {
-	for _, x := range list {
-		if x == name {
-			return true
-		}
-	}
-	return false
 }
 
 // one makes a check and prints its line: words that scripts/kernels.sh takes apart at the bars.

@@ -1,0 +1,75 @@
+//go:build !embedpolicy
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/compiler"
+	"github.com/stead-project/stead/policy/lang"
+	"github.com/stead-project/stead/unotify/landlock"
+)
+
+// enforcement compiles the policy for this machine. What --best-effort loses is said; the rest is for `stead policy check`.
+func (f *runFlags) enforcement(log hclog.Logger) (*enforcement, error) {
+	say := log.Info
+	if f.bestEffort {
+		say = log.Warn
+	}
+	prog, err := f.compile(f.log != "" || f.onDeny == "print", func(w compiler.Warning) { say(w.Text, "at", w.Pos.String()) })
+	if err != nil {
+		return nil, err
+	}
+	return enforce(prog, f.bestEffort)
+}
+
+func (f *policyFlags) load() (*policy.Document, error) {
+	set := map[string]string{}
+	for _, s := range f.set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("--set %q: write NAME=VALUE", s)
+		}
+		set[name] = value
+	}
+	files, presets := []string{}, f.presets
+	for _, name := range f.files {
+		if preset, ok := strings.CutPrefix(name, "preset:"); ok {
+			presets = append(presets, preset)
+			continue
+		}
+		files = append(files, name)
+	}
+	return lang.Load(lang.Options{Files: files, Presets: presets, Set: set})
+}
+
+// compile loads and compiles for this machine. warn is told what the policy's writer should know; nil: nobody.
+func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compiler.Program, error) {
+	if !f.any() {
+		return nil, fmt.Errorf("no policy: name a file, or a preset with --preset")
+	}
+	doc, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	abi, err := landlock.ABI()
+	if err != nil {
+		abi = 0
+	}
+	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record})
+	if err != nil || warn == nil {
+		return prog, err
+	}
+	for _, w := range prog.Warnings {
+		warn(w)
+	}
+	return prog, nil
+}
+
+// printWarning is for verbs that are about the policy itself.
+func printWarning(w compiler.Warning) { fmt.Fprintln(os.Stderr, w) }
