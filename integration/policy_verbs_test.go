@@ -207,3 +207,28 @@ func TestPolicyLog(t *testing.T) {
 		}
 	})
 }
+
+// The shell of the examples works in its directory, and what it starts is recorded.
+func TestPolicyShell(t *testing.T) {
+	needLandlock(t)
+	text, err := os.ReadFile("../examples/policies/shell.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eachUser(t, func(t *testing.T, d *desk) {
+		policy, log := d.write(t, "shell.yaml", string(text)), filepath.Join(d.dir, "log")
+		r := d.do(t, "run", "--policy", policy, "--log", log, "--", "/bin/sh", "-c", "ls /etc >list && rm list; echo x >../d1/there; cat /proc/self/comm")
+		if r.code != 0 || r.stdout != "cat\n" || !strings.Contains(r.stderr, "there: Permission denied") {
+			t.Errorf("%+v", r)
+		}
+		records, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, program := range []string{"sh", "ls", "rm", "cat"} {
+			if !strings.Contains(string(records), `"argv":["`+program) && !strings.Contains(string(records), `"argv":["/bin/`+program) {
+				t.Errorf("%s is not recorded: %.2000s", program, records)
+			}
+		}
+	})
+}

@@ -20,6 +20,9 @@ const neverNotified = "close,fork,vfork,clone,clone3,exit,exit_group,futex,futex
 const traced = "%file,%network,%process,%creds,@mount,@module,@keyring,@reboot,@swap,@clock,@debug,@setuid,@raw-io,@chown," +
 	"fchmod,fchown,ftruncate,ioctl,fcntl,bpf,seccomp,prctl,memfd_create,pidfd_open,pidfd_send_signal,kill,tkill,tgkill,io_uring_setup"
 
+// Executions are the calls that make a process another program.
+func Executions() arch.Selection { return mustSelect("execve,execveat") }
+
 // NeverNotified is the set of calls that are notified only when somebody names them.
 func NeverNotified() arch.Selection { return mustSelect(neverNotified) }
 

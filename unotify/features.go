@@ -173,7 +173,8 @@ func featureTexts() []Feature {
 		text(FeaturePtraceScope, "Yama lets the supervisor reach into targets that it started",
 			"set kernel.yama.ptrace_scope to 0 or 1, or give the supervisor CAP_SYS_PTRACE (not enough for 3)"),
 		text(FeatureLandlock, "file hierarchies, ports and scopes are enforced by the kernel, without a round trip",
-			upgrade+"5.13 or later with landlock among the security modules (lsm= on the kernel's command line); the supervisor decides meanwhile"),
+			upgrade+"5.13 or later with landlock among the security modules (lsm= on the kernel's command line); "+
+				"without, policies with files:, exec: or ports are refused, or with --best-effort not enforced"),
 		text(FeatureUserNamespaces, "containers without root can be made",
 			"allow them: user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"),
 		text(FeatureI386, "32-bit programs run, and 64-bit ones can make 32-bit calls: policies have to speak about that ABI",

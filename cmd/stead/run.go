@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/audit"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/filter"
@@ -52,7 +53,7 @@ func (f *runFlags) run(g *globals, argv []string) error {
 	if err != nil {
 		return err
 	}
-	s := supervision{argv: argv, sink: sink, log: log, filter: filter.Spec{Notify: policy.TraceDefault()}}
+	s := supervision{argv: argv, sink: sink, log: log, filter: filter.Spec{Notify: f.wanted()}}
 	if f.any() {
 		if s.policy, err = f.enforcement(log); err != nil {
 			sink.Close()
@@ -61,6 +62,14 @@ func (f *runFlags) run(g *globals, argv []string) error {
 		defer s.policy.close()
 	}
 	return s.run()
+}
+
+// wanted are the calls that somebody wants to know of: executions always, for the note on set-id files, the others with a log.
+func (f *runFlags) wanted() arch.Selection {
+	if f.log == "" {
+		return policy.Executions()
+	}
+	return policy.TraceDefault()
 }
 
 func (f *runFlags) sink() (audit.Sink, error) {

@@ -46,19 +46,19 @@ type UnsupportedError struct {
 	Losses []Loss
 }
 
-// Error names each loss and the ways out.
+// Error names each loss and the ways out. Without any Landlock everything is lost, and a list of it would say nothing.
 func (e *UnsupportedError) Error() string {
 	list := make([]string, len(e.Losses))
 	newest := 1
 	for i, l := range e.Losses {
 		list[i], newest = l.String(), max(newest, l.ABI)
 	}
-	have := "no Landlock on this kernel"
-	if e.ABI > 0 {
-		have = fmt.Sprintf("this kernel's Landlock (ABI %d) says less than is asked for", e.ABI)
+	if e.ABI == 0 {
+		return fmt.Sprintf("no Landlock on this kernel: nothing of what it was to restrict would be; use Linux %s or later "+
+			"with landlock among the security modules (lsm=), or best effort, which goes without", Kernel(newest))
 	}
-	return fmt.Sprintf("%s: %s; use Linux %s or later, or best effort, which goes without",
-		have, strings.Join(list, "; "), Kernel(newest))
+	return fmt.Sprintf("this kernel's Landlock (ABI %d) says less than is asked for: %s; "+
+		"use Linux %s or later, or best effort, which goes without", e.ABI, strings.Join(list, "; "), Kernel(newest))
 }
 
 // A Plan is a ruleset in the words of one ABI: every bit is one that the ABI has, each path and each port stands once.

@@ -129,8 +129,8 @@ func TestStrictErrors(t *testing.T) {
 		{Ruleset{HandledNet: ConnectTCP, Scopes: Signal}, 3, "this kernel's Landlock (ABI 3) says less than is asked for: connecting to TCP ports is not " +
 			"restricted (LANDLOCK_ACCESS_NET_CONNECT_TCP needs Landlock ABI 4, Linux 6.7); signalling processes outside is not restricted " +
 			"(LANDLOCK_SCOPE_SIGNAL needs Landlock ABI 6, Linux 6.12); use Linux 6.12 or later, or best effort, which goes without"},
-		{Ruleset{HandledFS: Execute}, 0, "no Landlock on this kernel: executing files is not restricted (LANDLOCK_ACCESS_FS_EXECUTE needs Landlock ABI 1, " +
-			"Linux 5.13); use Linux 5.13 or later, or best effort, which goes without"},
+		{Ruleset{HandledFS: Execute}, 0, "no Landlock on this kernel: nothing of what it was to restrict would be; use Linux 5.13 or later " +
+			"with landlock among the security modules (lsm=), or best effort, which goes without"},
 		{Ruleset{HandledFS: Execute, Paths: []Path{{Path: "/", Allow: Refer}}}, 1, "this kernel's Landlock (ABI 1) says less than is asked for: linking and " +
 			"renaming between directories is always refused, with EXDEV (LANDLOCK_ACCESS_FS_REFER needs Landlock ABI 2, Linux 5.19); " +
 			"use Linux 5.19 or later, or best effort, which goes without"},

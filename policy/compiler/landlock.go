@@ -18,7 +18,12 @@ func (c *compilation) unsupported() {
 	}
 	_, losses, err := landlockabi.Compile(rs, c.o.Landlock, mode)
 	if err != nil {
-		c.fail(fmt.Errorf("%s: %w; --best-effort goes on without", c.doc.Pos, err))
+		c.fail(fmt.Errorf("%s: %w (--best-effort)", c.doc.Pos, err))
+		return
+	}
+	if c.o.Landlock == 0 { // everything is lost: one warning instead of one per right
+		c.warn(c.doc.Pos, "no Landlock on this kernel (it takes Linux 5.13, and landlock among the security modules): "+
+			"what it was to restrict of files, programs and ports is not restricted")
 		return
 	}
 	for _, l := range losses {

@@ -18,6 +18,7 @@ func StandardSpecs(native arch.ABI) []Spec {
 	return []Spec{
 		{ABIs: abis, Notify: policy.TraceDefault()},
 		{ABIs: abis, Notify: policy.TraceAll(), NotifyUnknown: true},
+		{ABIs: abis, Notify: policy.Executions()},
 	}
 }
 

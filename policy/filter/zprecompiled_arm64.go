@@ -527,4 +527,17 @@ var precompiled = [...]Program{
 		{Code: 0x6, Jt: 0, Jf: 0, K: 0x7fc00000},
 		{Code: 0x6, Jt: 0, Jf: 0, K: 0x7fff0000},
 	},
+	{
+		{Code: 0x20, Jt: 0, Jf: 0, K: 0x4},
+		{Code: 0x15, Jt: 0, Jf: 3, K: 0xc00000b7},
+		{Code: 0x20, Jt: 0, Jf: 0, K: 0x0},
+		{Code: 0x15, Jt: 5, Jf: 0, K: 0x119},
+		{Code: 0x15, Jt: 4, Jf: 5, K: 0xdd},
+		{Code: 0x15, Jt: 0, Jf: 4, K: 0x40000028},
+		{Code: 0x20, Jt: 0, Jf: 0, K: 0x0},
+		{Code: 0x15, Jt: 1, Jf: 0, K: 0x183},
+		{Code: 0x15, Jt: 0, Jf: 1, K: 0xb},
+		{Code: 0x6, Jt: 0, Jf: 0, K: 0x7fc00000},
+		{Code: 0x6, Jt: 0, Jf: 0, K: 0x7fff0000},
+	},
 }
