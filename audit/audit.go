@@ -47,9 +47,10 @@ const (
 	Answered                 // ended by the supervisor: Value and Errno are what the target got
 	Gone                     // the target died, or a signal ended the call, before it was answered
 	Failed                   // the supervisor could not answer; Decision.Reason says why
+	Killed                   // the target's process was killed, and got no answer
 )
 
-var outcomeNames = [...]string{"continued", "answered", "gone", "failed"}
+var outcomeNames = [...]string{"continued", "answered", "gone", "failed", "killed"}
 
 // String is the word used in records.
 func (o Outcome) String() string { return outcomeNames[o] }

@@ -36,7 +36,7 @@ func (s *denialSink) Close() error {
 }
 
 func (s *denialSink) Record(e *Event) {
-	if e.Outcome == Answered && (e.Decision.Verdict == policy.Deny || e.Decision.Verdict == policy.Kill) {
+	if e.Outcome == Killed || e.Outcome == Answered && e.Errno != 0 && e.Decision.Verdict != policy.Perform {
 		s.add(func(b []byte) []byte { return appendDenial(b, e) })
 	}
 	s.next.Record(e)
@@ -46,7 +46,11 @@ func (s *denialSink) Record(e *Event) {
 func appendDenial(b []byte, e *Event) []byte {
 	b = append(b, "stead: refused "...)
 	b = e.Call.AppendText(b, &arch.TextOptions{})
-	b = append(append(b, " with "...), arch.Native().ErrnoName(int(e.Errno))...)
+	if e.Outcome == Killed {
+		b = append(b, " and killed the process"...)
+	} else {
+		b = append(append(b, " with "...), arch.Native().ErrnoName(int(e.Errno))...)
+	}
 	if e.Decision.Rule != "" {
 		b = append(append(b, ", by rule "...), e.Decision.Rule...)
 	}
@@ -54,12 +58,17 @@ func appendDenial(b []byte, e *Event) []byte {
 		b = append(append(b, ": "...), e.Decision.Reason...)
 	}
 	b = append(b, "\nstead: to allow it: "...)
-	return append(append(b, Remedy(e.Call)...), '\n')
+	return append(append(b, remedy(e)...), '\n')
 }
 
-// Remedy is the rule, or the entry of a short form, that would allow a call.
-func Remedy(c *arch.Call) string {
+// remedy is the rule, or the entry of a short form, that would allow a call. A rule that allows what a short form's guard refuses
+// would open what the short form closes, so for network: it is never a rule.
+func remedy(e *Event) string {
+	c := e.Call
 	name := c.Name
+	if e.Decision.Rule == "network" {
+		return "an entry of network: for it, if Landlock here can say that (stead policy check tells)"
+	}
 	if path := c.Arg("pathname"); path != nil && path.State == arch.OK && strings.HasPrefix(string(path.Bytes), "/") {
 		return "files: {" + area(c) + ": [" + string(path.Bytes) + "]}, or - {calls: [" + name + "], then: allow}"
 	}

@@ -173,7 +173,7 @@ func (s *textSink) answer(b []byte, e *Event) []byte {
 	switch {
 	case e.Outcome == Gone:
 		return append(b, "? (ended before it was answered)"...)
-	case e.Outcome == Failed:
+	case e.Outcome == Failed, e.Outcome == Killed:
 		b = append(b, '?')
 	case e.Errno != 0:
 		b = append(append(b, "-1 "...), arch.Native().ErrnoName(int(e.Errno))...)

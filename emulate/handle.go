@@ -110,7 +110,10 @@ func (s *Server) finish(ev *audit.Event, id uint64, d policy.Decision) {
 		s.answer(ev, id, d.Value, 0)
 	case policy.Kill:
 		s.kill(ev, id)
-	default: // Deny; Ask, which nobody answers here; Perform without a performer
+	case policy.Ask:
+		ev.Decision.Reason = "the policy says ask, and there is nobody to be asked"
+		s.deny(ev, id)
+	default: // Deny; Perform without a performer
 		s.deny(ev, id)
 	}
 }
@@ -130,10 +133,17 @@ func (s *Server) kill(ev *audit.Event, id uint64) {
 	if s.o.Targets != nil {
 		err = s.o.Targets.Kill(s.src, id, ev.Caller.TID)
 	}
-	if err != nil && !errors.Is(err, unotify.ErrGone) {
+	switch {
+	case err == nil:
+		s.stats.denied.Add(1)
+		ev.Outcome = audit.Killed
+	case errors.Is(err, unotify.ErrGone):
+		s.stats.gone.Add(1)
+		ev.Outcome = audit.Gone
+	default:
 		ev.Decision.Reason = "cannot kill: " + err.Error()
+		s.deny(ev, id)
 	}
-	s.deny(ev, id)
 }
 
 func (s *Server) answer(ev *audit.Event, id uint64, value int64, errno syscall.Errno) {

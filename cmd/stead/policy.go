@@ -16,6 +16,7 @@ func newPolicy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Check, explain, test, show, import and export policies",
+		RunE:  unknownVerb,
 	}
 	cmd.AddCommand(newPolicyCheck(), newPolicyExplain(), newPolicyTest(), newPolicyShow(), newPolicyImport(), newPolicyExport(),
 		newPolicySchema(), newPolicyPresets())
@@ -52,4 +53,15 @@ func newPolicyPresets() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// unknownVerb is for what is no verb of policy; without one it prints the help.
+func unknownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("unknown verb %q of %s: did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, " or "))
+	}
+	return fmt.Errorf("unknown verb %q of %s (see %s --help)", args[0], cmd.CommandPath(), cmd.CommandPath())
 }

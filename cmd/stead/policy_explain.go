@@ -14,6 +14,7 @@ import (
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/callspec"
 	"github.com/stead-project/stead/policy/compiler"
+	"github.com/stead-project/stead/policy/filter"
 	"github.com/stead-project/stead/policy/policytest"
 )
 
@@ -95,6 +96,9 @@ func (f *explainFlags) explainCall(w io.Writer, prog *compiler.Program, text str
 	}
 	p := prog.Predict(&policy.Request{Call: call}, nil)
 	d := p.Decision
+	if p.Engine == compiler.Kernel && notified(prog, call) {
+		p.Engine = compiler.Supervisor
+	}
 	fmt.Fprintf(w, "%s\n  verdict: %s\n  rule:    %s%s\n  engine:  %s\n", call, policytest.Describe(policy.Decision{Verdict: d.Verdict, Errno: d.Errno, Value: d.Value}), d.Rule, place(prog, d.Rule), p.Engine)
 	if d.Reason != "" {
 		fmt.Fprintf(w, "  why:     %s\n", d.Reason)
@@ -110,4 +114,14 @@ func place(prog *compiler.Program, rule string) string {
 		}
 	}
 	return ""
+}
+
+// notified says whether the filter leaves a call to the supervisor that the lists would let it decide: libseccomp cannot say all.
+func notified(prog *compiler.Program, call *arch.Call) bool {
+	built, err := filter.BuildLists(prog.Lists)
+	if err != nil {
+		return false
+	}
+	answer, err := built.Program.Run(call.Raw.ABI, call.Raw.Nr, call.Raw.Args)
+	return err == nil && filter.Action(answer) == filter.Notify
 }

@@ -43,7 +43,7 @@ type running struct {
 // start starts stead run with a program and waits for the line "ready", which it returns.
 func start(t *testing.T, argv ...string) (*running, string) {
 	t.Helper()
-	cmd := exec.Command(steadPath(), append([]string{"run", "--"}, argv...)...)
+	cmd := exec.Command(steadPath(), append([]string{"run", "--log", os.DevNull, "--"}, argv...)...)
 	cmd.Dir, cmd.Stderr = t.TempDir(), os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

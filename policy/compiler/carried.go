@@ -10,9 +10,11 @@ import (
 // found by. Where it has no meaning for such a call, a rule that refuses refuses, and another one says nothing.
 func (c *compilation) bindCarried(abi arch.ABI, rule int) {
 	r := &c.doc.Rules[rule]
-	carried := filter.Carried(abi)
+	if c.carries == (arch.Selection{}) {
+		return
+	}
 	for _, id := range r.Calls.IDs() {
-		if _, ok := abi.NumberOf(id); ok || !carried.Has(id) {
+		if _, ok := abi.NumberOf(id); ok || !c.carries.Has(id) {
 			continue
 		}
 		expr, err := c.sources[rule].Bind(abi, id)

@@ -92,7 +92,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	return c.prog, nil
 }
 
-// version is the first bytes of a hash over the sources' hashes.
+// version is a part of a hash over the sources' hashes: as much as a number in JSON can hold.
 func version(doc *policy.Document) (v uint64) {
 	for _, s := range doc.Sources {
 		sum, err := hex.DecodeString(s.SHA256)
@@ -100,7 +100,7 @@ func version(doc *policy.Document) (v uint64) {
 			v = v*31 + binary.BigEndian.Uint64(sum)
 		}
 	}
-	return v
+	return v & (1<<53 - 1)
 }
 
 type compilation struct {
@@ -115,6 +115,7 @@ type compilation struct {
 	reports map[reportKey]*Enforcement
 	reached []bool                   // rules that some call can reach
 	bound   []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
+	carries arch.Selection           // calls that may come in a multiplexer of that ABI
 }
 
 // selectCalls parses a list of this package; a test covers each.
@@ -161,13 +162,13 @@ func (c *compilation) parse() {
 
 // compileABI makes the lists of every call that the policy speaks of.
 func (c *compilation) compileABI(abi arch.ABI) {
+	c.carries = filter.Carried(abi)
 	c.bind(abi)
 	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
 	d := filter.Decisions{ABI: abi, Default: c.kernelAction(t.fallback), Calls: map[arch.ID][]filter.Clause{}}
 	c.prog.Notifies = c.prog.Notifies || d.Default == filter.Notify
-	carried := filter.Carried(abi)
 	for _, id := range c.spoken().IDs() {
-		if _, ok := abi.NumberOf(id); !ok && !carried.Has(id) {
+		if _, ok := abi.NumberOf(id); !ok && !c.carries.Has(id) {
 			continue
 		}
 		list := c.block(abi, id, c.carrier(id, c.list(abi, id)))
@@ -185,7 +186,7 @@ func (c *compilation) compileABI(abi arch.ABI) {
 
 // carried warns of calls that may come in a multiplexer.
 func (c *compilation) carried(abi arch.ABI, id arch.ID, list []entry) {
-	if conditional(list) && filter.Carried(abi).Has(id) {
+	if conditional(list) && c.carries.Has(id) {
 		c.prog.Notifies = true
 		c.warn(list[0].pos, "%s: %s also comes in a multiplexer (socketcall, ipc), its arguments in memory: where they decide, it is refused there", abi, id)
 	}

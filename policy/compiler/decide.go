@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/stead-project/stead/arch"
@@ -13,11 +14,13 @@ import (
 type table struct {
 	index    [arch.NumIDs]uint16 // of lists, plus 1
 	lists    [][]entry
+	asks     []bool // of lists: some condition looks at more than registers, so the caller may be asked for
 	fallback policy.Decision
 }
 
 func (t *table) set(id arch.ID, list []entry) {
 	t.lists = append(t.lists, list)
+	t.asks = append(t.asks, slices.ContainsFunc(list, func(e entry) bool { return e.expr != nil && !e.expr.Registers() }))
 	t.index[id] = uint16(len(t.lists))
 }
 
@@ -48,13 +51,16 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	}
 	t := d.prog.tables[c.ABI]
 	list := t.list(c.ID)
+	if refusal := t.list(c.Mux); refusal != nil {
+		return refusal[0].decision // carrier leaves nothing else
+	}
 	if list == nil {
 		return t.fallback
 	}
 	ctx := d.contexts.Get().(*cond.Context)
 	defer d.contexts.Put(ctx)
 	ctx.Reset(c, nil)
-	if d.caller != nil {
+	if d.caller != nil && t.asks[t.index[c.ID]-1] {
 		ctx.Caller = d.caller(r.Caller)
 	}
 	decision := decide(list, ctx)

@@ -67,7 +67,7 @@ func TestMultiplexersObey(t *testing.T) {
 			connect, words{3, block, 16}, policy.Deny},
 		"class after a condition": {"default: allow\nrules:\n  - {calls: [socket], when: domain == AF_ALG, then: deny}\n  - {calls: ['@network-io'], then: allow}\n",
 			socket, words{38, 5, 0}, policy.Deny},
-		"area with guards": {"default: allow\nnetwork: {connect: ['*:443']}\n", socket, words{17, 3, 0}, policy.Deny},
+		"area with guards":     {"default: allow\nnetwork: {connect: ['*:443']}\n", socket, words{17, 3, 0}, policy.Deny},
 		"no number of its own": {"default: allow\nrules:\n  - {calls: [accept], then: deny}\n", accept, words{3, 0, 0}, policy.Deny},
 		"no number, condition": {"default: allow\nrules:\n  - {calls: [send], when: flags == MSG_OOB, then: deny}\n",
 			raw(t, arch.I386, "socketcall", 9, block), words{3, block, 1, 1}, policy.Deny},
@@ -199,7 +199,7 @@ func TestDefaultNotifies(t *testing.T) {
 func TestGuardsHaveTheirConstants(t *testing.T) {
 	doc := load(t, "default: allow\nfiles: {read: [/usr]}\nnetwork: {connect: ['*:443', 'unix:/run/x'], listen: ['*:80']}\n")
 	found := 0
-	for abi := arch.ABI(1); abi < arch.NumABIs; abi++ {
+	for abi := arch.ABI(1); abi.Valid(); abi++ {
 		r := landlock.FromDocument(doc, landlock.Options{ABI: 7})
 		guards := substitute(&landlock.Rest{Area: landlock.Network, Open: true})
 		for _, g := range r.Gaps {

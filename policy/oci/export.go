@@ -150,6 +150,7 @@ func (e *exporter) call(id arch.ID) {
 		}
 	}
 	if chosen == nil {
+		e.carriedOnly(id)
 		return
 	}
 	for i := range e.lists.ABIs {
@@ -160,6 +161,21 @@ func (e *exporter) call(id arch.ID) {
 		}
 	}
 	e.list(chosen, id)
+}
+
+// carriedOnly writes out a call that comes in a carrier only (send, on i386), for whoever imports the profile: in the filter the
+// carrier's own rule outweighs it. Where registers decide, the carrier is the supervisor's, and there is nothing to say.
+func (e *exporter) carriedOnly(id arch.ID) {
+	for i := range e.lists.ABIs {
+		d := &e.lists.ABIs[i]
+		if !filter.Carried(d.ABI).Has(id) {
+			continue
+		}
+		if list := effective(d, id); len(list) > 0 && len(list[0].When) == 0 && list[0].Then != e.fallback {
+			e.add(id, list[0].Then, nil)
+		}
+		return
+	}
 }
 
 func (e *exporter) list(d *filter.Decisions, id arch.ID) {
