@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint generate install clean
+.PHONY: help build demo test bench kernels lint generate install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -19,6 +19,9 @@ test: ## everything that must hold before a change lands
 
 bench: ## the cost of a call, beside a bare C supervisor and strace
 	@./scripts/bench.sh
+
+kernels: ## the checks of docs/kernels.md under other kernels, in an emulator
+	@./scripts/kernels.sh
 
 lint: ## form, and the direction of imports
 	@./scripts/lint.sh

@@ -19,14 +19,14 @@ func TestMedian(t *testing.T) {
 
 func TestBoundsNameCases(t *testing.T) {
 	known := map[string]bool{}
-	for _, c := range cases(options{}) {
+	for _, c := range cases(options{tools: tools{work: "work"}}) {
 		if known[c.name] {
 			t.Errorf("case %q appears twice", c.name)
 		}
 		known[c.name] = true
 	}
 	for _, b := range bounds() {
-		if !known[b.over] || !known[b.under] {
+		if !known[b.over] || !known[b.under] && b.under != "" {
 			t.Errorf("bound %q compares unknown cases %q and %q", b.what, b.over, b.under)
 		}
 	}
@@ -37,9 +37,37 @@ func TestStrictCountsMissingAndOver(t *testing.T) {
 		"mkdir plain": {130, 126}, "mkdir floor errno": {100, 100}, // 1.28: over 1.25
 		"mkdir trace": {150}, "mkdir floor continue": {100}, // 1.5: within 2
 	}
-	// Over: one; not measured: the two of calls that are not notified, and the start.
-	if over := printRatios(io.Discard, judge(got)); over != 4 {
-		t.Errorf("%d ratios count against --strict, want 4", over)
+	// Over: one; not measured: the two of calls that are not notified, the start, and all of policies.
+	want := 4
+	for _, b := range policyBounds() {
+		if b.atMost > 0 {
+			want++
+		}
+	}
+	if over := printRatios(io.Discard, judge(got)); over != want {
+		t.Errorf("%d ratios count against --strict, want %d", over, want)
+	}
+}
+
+// A bound without a case under it is of milliseconds.
+func TestAbsoluteBound(t *testing.T) {
+	for _, b := range judge(samples{"compile 500": {40e6, 60e6, 70e6}}) {
+		if b.over == "compile 500" && (b.measured != 60 || b.atMost != 50) {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
+func TestRunIsTimed(t *testing.T) {
+	got, err := measure([]testCase{
+		{name: "a", unit: perRun, argv: []string{"/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.05"}},
+		{name: "a cpu", unit: perCPU},
+	}, 2)
+	if err != nil || len(got["a"]) != 2 || len(got["a cpu"]) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if wall, cpu := got["a"][0], got["a cpu"][0]; wall < 50e6 || cpu <= 0 || cpu >= wall {
+		t.Errorf("wall %v, cpu %v", wall, cpu)
 	}
 }
 

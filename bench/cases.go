@@ -11,6 +11,8 @@ type unit int
 const (
 	perCall  unit = iota // the program prints nanoseconds per call
 	perStart             // the time from starting the program to its end, in nanoseconds
+	perRun               // the same of a program that takes long enough to be run once
+	perCPU               // the processor time, user and system, of the run before, with all that it started
 )
 
 // repeats is how often a perStart case is started within one round.
@@ -34,7 +36,7 @@ func cases(o options) []testCase {
 	read := []string{t.target, "read", strconv.Itoa(o.calls * 2)}
 	trace := []string{t.stead, "trace", "--calls", "mkdirat", "--format", "json", "-o", os.DevNull, "--"}
 	strace := []string{t.strace, "-f", "--seccomp-bpf", "-e", "trace=mkdirat", "-o", os.DevNull}
-	return []testCase{
+	return append([]testCase{
 		{"mkdir native", "mkdirat, not notified", perCall, mkdir},
 		{"mkdir floor errno", "mkdirat, C floor: errno", perCall, join([]string{t.floor, "errno"}, mkdir)},
 		{"mkdir plain", "mkdirat, Stead: errno", perCall, join([]string{t.plain}, mkdir)},
@@ -52,14 +54,15 @@ func cases(o options) []testCase {
 		{"start run", "start of true, stead run", perStart, []string{t.stead, "run", "--", "/bin/true"}},
 		{"start strace", "start of true, strace --seccomp-bpf", perStart,
 			[]string{t.strace, "--seccomp-bpf", "-f", "-o", os.DevNull, "/bin/true"}},
-	}
+	}, policyCases(o)...)
 }
 
 func join(a, b []string) []string {
 	return append(append([]string(nil), a...), b...)
 }
 
-// A bound is a ratio of two cases and what it may be at most; 0 is no bound, for scale only.
+// A bound is a ratio of two cases and what it may be at most; 0 is no bound, for scale only. Without a case under it, it is of
+// the milliseconds of one case.
 type bound struct {
 	what     string
 	over     string // case
@@ -69,7 +72,7 @@ type bound struct {
 }
 
 func bounds() []bound {
-	return []bound{
+	return append([]bound{
 		{what: "plain answer / floor", over: "mkdir plain", under: "mkdir floor errno", atMost: 1.25},
 		{what: "decoded and recorded / floor that reads the path", over: "mkdir trace", under: "mkdir floor continue", atMost: 2},
 		{what: "getppid not notified / no filter", over: "getppid trace", under: "getppid native", atMost: 1.03},
@@ -78,5 +81,5 @@ func bounds() []bound {
 		{what: "read not notified / floor's filter", over: "read trace", under: "read floor"},
 		{what: "stead run true / strace true", over: "start run", under: "start strace", atMost: 1},
 		{what: "stead trace / strace, same call", over: "mkdir trace", under: "mkdir strace"},
-	}
+	}, policyBounds()...)
 }

@@ -31,6 +31,7 @@ type options struct {
 // tools are the programs that are measured or that measure.
 type tools struct {
 	stead, floor, target, plain, strace string
+	policy, work                        string // the program policy, and the directory of what programs under a policy work on
 }
 
 func parse(args []string) (options, error) {
@@ -43,6 +44,8 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.tools.floor, "floor", "bin/bench-floor", "the C supervisor (floor.c)")
 	f.StringVar(&o.tools.target, "target", "bin/bench-target", "the measuring program (target.c)")
 	f.StringVar(&o.tools.plain, "plain", "bin/bench-plain", "the plain answer through package unotify (plain)")
+	f.StringVar(&o.tools.policy, "policy", "bin/bench-policy", "what measures policies by themselves (policy)")
+	f.StringVar(&o.tools.work, "work", "", "directory with c, git and policy.yaml (scripts/bench.sh makes it); empty: no programs under a policy")
 	f.StringVar(&o.tools.strace, "strace", "strace", "strace")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -17,8 +17,16 @@ type samples map[string][]float64
 func measure(all []testCase, rounds int) (samples, error) {
 	got := samples{}
 	for round := range rounds + 1 {
+		var cpu float64
 		for _, c := range all {
-			ns, err := measureOne(c)
+			ns, err := cpu, error(nil)
+			switch c.unit {
+			case perRun:
+				ns, cpu, err = timeRun(c.argv)
+			case perCPU: // of the case before
+			default:
+				ns, err = measureOne(c)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("measure %q: %w", c.what, err)
 			}
@@ -28,6 +36,19 @@ func measure(all []testCase, rounds int) (samples, error) {
 		}
 	}
 	return got, nil
+}
+
+// timeRun runs a program once.
+func timeRun(argv []string) (wall, cpu float64, err error) {
+	var errs bytes.Buffer
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = &errs
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, 0, fmt.Errorf("run %s: %w: %s", strings.Join(argv, " "), err, bytes.TrimSpace(errs.Bytes()))
+	}
+	wall = float64(time.Since(start))
+	return wall, float64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()), nil
 }
 
 func measureOne(c testCase) (float64, error) {
@@ -80,7 +101,9 @@ func median(values []float64) float64 {
 func judge(got samples) []bound {
 	all := bounds()
 	for i, b := range all {
-		all[i].measured = median(quotients(got[b.over], got[b.under]))
+		if all[i].measured = median(quotients(got[b.over], got[b.under])); b.under == "" {
+			all[i].measured = median(got[b.over]) / 1e6
+		}
 	}
 	return all
 }

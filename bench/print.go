@@ -13,8 +13,11 @@ func printCases(out io.Writer, all []testCase, got samples) {
 	for _, c := range all {
 		s := got[c.name]
 		scale, name := 1.0, "ns"
-		if c.unit == perStart {
+		switch c.unit {
+		case perStart:
 			scale, name = 1e3, "µs"
+		case perRun, perCPU:
+			scale, name = 1e6, "ms"
 		}
 		fmt.Fprintf(w, "%.0f\t%.0f\t%.0f\t%s\t  %s\n", median(s)/scale, slices.Min(s)/scale, slices.Max(s)/scale, name, c.what)
 	}

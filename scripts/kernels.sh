@@ -67,7 +67,7 @@ kernel() { # kernel ARCH VERSION: the path of its image
 	[ -e "$work/apt/sources.list" ] || lists
 	kernel_pattern=$(printf '%s' "$2" | sed 's/[.]/[.]/g')
 	kernel_package=$(private apt-cache show "linux-image-cloud-$1:$1" |
-		sed -n "s/^Depends: \(linux-image-$kernel_pattern[.][^ ]*\) .*/\1/p" | head -n 1)
+		sed -n "s/^Depends: \(linux-image-${kernel_pattern}[.][^ ]*\) .*/\1/p" | head -n 1)
 	[ -n "$kernel_package" ] || die "$(suite "$2") has no cloud kernel $2 for $1"
 	package "$work/$1-$2" "$kernel_package:$1"
 	echo "$work/$1-$2"/boot/vmlinuz-*
@@ -82,7 +82,8 @@ cross() {
 	cat >"$cross_dir/cc" <<EOF
 #!/bin/sh
 LD_LIBRARY_PATH="$cross_dir/usr/lib/x86_64-linux-gnu" exec "$cross_dir/usr/bin/aarch64-linux-gnu-gcc-12" \
- -B"$cross_dir/usr/lib/gcc-cross/aarch64-linux-gnu/12/" -B"$cross_dir/usr/aarch64-linux-gnu/lib/" -B"$cross_dir/usr/aarch64-linux-gnu/bin/" \
+ -B"$cross_dir/usr/lib/gcc-cross/aarch64-linux-gnu/12/" \
+ -B"$cross_dir/usr/aarch64-linux-gnu/lib/" -B"$cross_dir/usr/aarch64-linux-gnu/bin/" \
  -isystem "$cross_dir/usr/aarch64-linux-gnu/include" -isystem "$cross_dir/usr/include" \
  -L"$cross_dir/usr/aarch64-linux-gnu/lib" -L"$cross_dir/usr/lib/aarch64-linux-gnu" "\$@"
 EOF

@@ -45,14 +45,23 @@ func receive(fd int, n *Notification, big []byte) syscall.Errno {
 	return errno
 }
 
+// listenerIoctl is for the operations that do not wait, but for the listener's lock. The kernel takes it interruptibly, before it
+// does anything (kernel/seccomp.c): a signal, of which the Go runtime sends many, must not keep a target from its answer.
+func listenerIoctl(fd int, request uintptr, arg unsafe.Pointer) syscall.Errno {
+	for {
+		_, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
+}
+
 func ioctlSend(fd int, r *response) syscall.Errno {
-	_, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(r)))
-	return errno
+	return listenerIoctl(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(r))
 }
 
 func ioctlIDValid(fd int, id *uint64) syscall.Errno {
-	_, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_ID_VALID, uintptr(unsafe.Pointer(id)))
-	return errno
+	return listenerIoctl(fd, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(id))
 }
 
 // ioctlAddFD waits until the target has taken the descriptor.
@@ -61,9 +70,14 @@ func ioctlAddFD(fd int, a *addfd) (int, syscall.Errno) {
 	return int(r), errno
 }
 
+// ioctlSetFlags repeats as listenerIoctl does; its argument is the value itself.
 func ioctlSetFlags(fd int, flags uint64) syscall.Errno {
-	_, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS, uintptr(flags))
-	return errno
+	for {
+		_, _, errno := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS, uintptr(flags))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
 }
 
 // sigaction is the kernel's struct sigaction (not the C library's), as rt_sigaction(2) takes it on architectures with a

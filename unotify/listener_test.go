@@ -21,6 +21,12 @@ const tested = unix.SYS_GETPRIORITY
 // filtered runs f on a thread of its own under a filter that notifies the tested call. The thread ends with f.
 func filtered(t testing.TB, flags uint, f func()) *unotify.Listener {
 	t.Helper()
+	return filteredOn(t, tested, flags, f)
+}
+
+// filteredOn is filtered with another call.
+func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
+	t.Helper()
 	type result struct {
 		l   *unotify.Listener
 		err error
@@ -31,7 +37,7 @@ func filtered(t testing.TB, flags uint, f func()) *unotify.Listener {
 		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 		var l *unotify.Listener
 		if err == nil {
-			l, err = unotify.Install(unotifytest.Notify(tested), flags|unotify.FlagNewListener)
+			l, err = unotify.Install(unotifytest.Notify(nr), flags|unotify.FlagNewListener)
 		}
 		ready <- result{l, err}
 		if err == nil {

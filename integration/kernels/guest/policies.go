@@ -60,8 +60,8 @@ func pathRules(m *machine) (string, error) {
 	return "", m.expect(o, 0, tried{forbidden: "EROFS"}.String())
 }
 
-// truncateABI is the first Landlock that can say all of what onFiles wants.
-const truncateABI = 3
+// wholeABI is the first Landlock that can say all of what onFiles wants.
+const wholeABI = 5
 
 // filesStrict wants the policy enforced wholly, or an error that says what is missing.
 func filesStrict(m *machine) (string, error) {
@@ -69,7 +69,7 @@ func filesStrict(m *machine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if landlockABI(m.kernel) >= truncateABI {
+	if landlockABI(m.kernel) >= wholeABI {
 		return "enforced", m.expect(o, 0, tried{outside: "EACCES", internet: "EAFNOSUPPORT"}.String())
 	}
 	if o.code != 125 || o.stdout != "" || !strings.Contains(o.stderr, "Landlock") {
@@ -91,7 +91,7 @@ func filesBestEffort(m *machine) (string, error) {
 	if o.code != 0 || o.stdout != want.String() {
 		return "", fmt.Errorf("ended with %d and %q, want 0 and %q; stderr %q", o.code, o.stdout, want, o.stderr)
 	}
-	if warned := strings.Contains(o.stderr, "Landlock"); warned != (abi < truncateABI) {
+	if warned := strings.Contains(o.stderr, "Landlock"); warned != (abi < wholeABI) {
 		return "", fmt.Errorf("standard error: %q, which is not right for Landlock ABI %d", o.stderr, abi)
 	}
 	return o.stderr, nil

@@ -50,7 +50,9 @@ func traceShell(m *machine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, want := range []string{`mkdir(at)?\(.*"d", 0777\)`, `(rmdir\(|unlinkat\(.*)"d"`, `open(at)?\(.*"/etc/passwd"`, `execve\(".*sh", \["sh", "-c",`} {
+	for _, want := range []string{
+		`mkdir(at)?\(.*"d", 0777\)`, `(rmdir\(|unlinkat\(.*)"d"`, `open(at)?\(.*"/etc/passwd"`, `execve\(".*sh", \["sh", "-c",`,
+	} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			return "", fmt.Errorf("no line %s in the trace:\n%s", want, text)
 		}
@@ -161,16 +163,18 @@ func endsByItself(m *machine) (string, error) {
 
 // killed kills a program from outside while it sleeps.
 func killed(m *machine) (string, error) {
-	return m.kill(func(int) {}, "exec sleep 300")
+	return m.kill(0, "exec sleep 300")
 }
 
 // killedInCall kills one all of whose threads are in calls.
 func killedInCall(m *machine) (string, error) {
-	return m.kill(func(int) { time.Sleep(2 * time.Second) }, "exec many 100000000")
+	return m.kill(2*time.Second, "exec many 100000000")
 }
 
-func (m *machine) kill(before func(pid int), script string) (string, error) {
-	r, err := m.start("trace", "-c", "--calls", "getpgid,%process", "-o", "/dev/null", "--", "sh", "-c", "echo $$ >pid.new; mv pid.new pid; "+script)
+// kill kills a program some time after it has started.
+func (m *machine) kill(after time.Duration, script string) (string, error) {
+	r, err := m.start("trace", "-c", "--calls", "getpgid,%process", "-o", "/dev/null", "--", "sh", "-c",
+		"echo $$ >pid.new; mv pid.new pid; "+script)
 	if err != nil {
 		return "", err
 	}
@@ -180,7 +184,7 @@ func (m *machine) kill(before func(pid int), script string) (string, error) {
 		r.cmd.Wait() //nolint:errcheck // killed
 		return "", err
 	}
-	before(pid)
+	time.Sleep(after)
 	at := time.Now()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return "", err
@@ -301,7 +305,8 @@ func int80(m *machine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	const want = "getpid 1\nmkdir: ok\nmkdir again: EEXIST\nstat by the 64-bit gate: ok\nopen: ok\nrmdir: ok\nrmdir again: ENOENT\nopen unmapped: EFAULT\nno such number: ENOSYS\n"
+	const want = "getpid 1\nmkdir: ok\nmkdir again: EEXIST\nstat by the 64-bit gate: ok\nopen: ok\nrmdir: ok\n" +
+		"rmdir again: ENOENT\nopen unmapped: EFAULT\nno such number: ENOSYS\n"
 	if err = m.expect(o, 0, want); err != nil {
 		return "", err
 	}

@@ -74,7 +74,8 @@ func one(c check, m machine) int {
 	case err != nil:
 		word, detail, failed = "FAIL", err.Error(), 1
 	}
-	fmt.Printf("check|%s|%s|%s|%.1f s|%s\n", m.user(), c.name, word, time.Since(start).Seconds(), strings.ReplaceAll(strings.TrimSpace(detail), "\n", " / "))
+	fmt.Printf("check|%s|%s|%s|%.1f s|%s\n", m.user(), c.name, word, time.Since(start).Seconds(),
+		strings.ReplaceAll(strings.TrimSpace(detail), "\n", " / "))
 	return failed
 }
 
