@@ -107,7 +107,7 @@ func TestPolicyHostileValues(t *testing.T) {
 		"port=-1", "port=65536", "port=", "nothing=1", "=1", "dir"} {
 		path := d.write(t, "policy.yaml", "version: 1\n"+policy)
 		r := d.do(t, "run", "--policy", path, "--set", bad, "--", "/bin/true")
-		if r.code != 125 || r.stderr == "" || strings.ContainsAny(r.stderr, "\x1b\xff") {
+		if r.code != 125 || r.stderr == "" || strings.Contains(r.stderr, "\x1b") || strings.Contains(r.stderr, "\xff") {
 			t.Errorf("%q: %d %q", bad, r.code, r.stderr[:min(len(r.stderr), 300)])
 		}
 	}

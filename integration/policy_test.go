@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stead-project/stead/unotify/landlock"
 )
@@ -217,6 +218,7 @@ func site(t *testing.T, argv ...string) (port string) {
 		if r := (command{argv: []string{"curl", "-s", "-o", "/dev/null", "http://127.0.0.1:" + port + "/"}, dir: "/"}).run(t); r.code == 0 {
 			return port
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("%v does not answer", argv)
 	return ""

@@ -9,7 +9,7 @@ for program in floor target; do
 	cc -O2 -Wall -Wextra -static -o "$BIN/bench-$program" "bench/$program.c"
 done
 go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-plain" ./bench/plain
-go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-policy" ./bench/policy
+go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-policy" ./bench/policies
 go build -trimpath -buildvcs=false -o "$BIN/bench" ./bench
 
 work=$(mktemp -d)

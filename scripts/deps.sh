@@ -8,7 +8,7 @@ items() {
 	case $1 in
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox" ;;
-	bench) echo "go cc seccomp pkgconfig strace" ;;
+	bench) echo "go cc seccomp pkgconfig strace git python3" ;;
 	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script man2? multilib?" ;;
 	*) die "unknown group of dependencies: $1 (build, demo, test, bench)" ;;
 	esac
