@@ -15,6 +15,7 @@ import (
 func background(t *testing.T, argv ...string) {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = environment("/")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
