@@ -31,7 +31,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, a, b uint64) {
 		started := time.Now()
-		doc, err := lang.Parse("p.yaml", []byte(text), lang.Options{Dir: "/work", ABI: arch.X86_64})
+		doc, err := lang.Parse("p.yaml", []byte(text), lang.Options{Dir: "/jobs", ABI: arch.X86_64})
 		if err != nil {
 			return
 		}

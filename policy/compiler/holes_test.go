@@ -169,7 +169,7 @@ func TestRefusalsInsideAreas(t *testing.T) {
 // Threads share a working directory, so a decision on it that lets the kernel go on can be raced. Who makes the call cannot change.
 func TestWhatCanChangeMeanwhile(t *testing.T) {
 	for when, ok := range map[string]bool{
-		`caller.cwd == "/work"`: false, `caller.cwd.under("/work")`: false, `caller.cwd.dir == "/"`: false,
+		`caller.cwd == "/jobs"`: false, `caller.cwd.under("/jobs")`: false, `caller.cwd.dir == "/"`: false,
 		`caller.uid == 0`: true, `caller.gid == 0`: true, `caller.exe == "/bin/sh"`: true, `caller.comm == "sh"`: true,
 	} {
 		_, err := Compile(load(t, "default: deny\nrules:\n  - {calls: [mkdirat], when: '"+when+"', then: allow}\n"), both)

@@ -194,12 +194,12 @@ func TestSetErrors(t *testing.T) {
 
 func TestIncludeErrors(t *testing.T) {
 	files := map[string]string{
-		"/work/a.yaml":     "version: 1\ninclude: sub/b.yaml\n",
-		"/work/sub/b.yaml": "version: 1\ninclude: ../a.yaml\n",
-		"/work/x.yaml":     "version: 1\ndefault: allow\nvars: {v: 1}\n",
-		"/work/y.yaml":     "version: 1\ndefault: kill\nvars: {v: 2}\n",
-		"/work/bad.yaml":   "version: 1\ninclude: wrong.yaml\nnam: x\n",
-		"/work/wrong.yaml": "version: 1\nfiles: {read: [x]}\n",
+		"/jobs/a.yaml":     "version: 1\ninclude: sub/b.yaml\n",
+		"/jobs/sub/b.yaml": "version: 1\ninclude: ../a.yaml\n",
+		"/jobs/x.yaml":     "version: 1\ndefault: allow\nvars: {v: 1}\n",
+		"/jobs/y.yaml":     "version: 1\ndefault: kill\nvars: {v: 2}\n",
+		"/jobs/bad.yaml":   "version: 1\ninclude: wrong.yaml\nnam: x\n",
+		"/jobs/wrong.yaml": "version: 1\nfiles: {read: [x]}\n",
 	}
 	for _, c := range []struct {
 		files []string

@@ -31,7 +31,7 @@ func TestDocumentation(t *testing.T) {
 		case !strings.HasPrefix(example, "version"):
 			example = "version: 1\n" + example
 		}
-		files := map[string]string{"/work/common.yaml": "version: 1\n", "/home/u/.config/stead/mine.yaml": "version: 1\n"}
+		files := map[string]string{"/jobs/common.yaml": "version: 1\n", "/home/u/.config/stead/mine.yaml": "version: 1\n"}
 		if _, err := Parse("docs", []byte(example), testOptions(files)); err != nil {
 			t.Errorf("%s\n%v", example, err)
 		}

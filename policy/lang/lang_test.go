@@ -19,7 +19,7 @@ func testOptions(files map[string]string) Options {
 	env := map[string]string{"HOME": "/home/u", "USER": "u", "PGHOST": "10.1.2.3", "EMPTY": "", "BAD": "a\nb", "LATIN": "\xe9"}
 	uid := 1000
 	return Options{
-		Dir: "/work", UID: &uid, ABI: arch.X86_64,
+		Dir: "/jobs", UID: &uid, ABI: arch.X86_64,
 		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		ReadFile: func(name string) ([]byte, error) {
 			text, ok := files[name]
@@ -186,12 +186,12 @@ func TestEndpoints(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	files := map[string]string{
-		"/work/a.yaml": "version: 1\nname: a\ninclude: [inc/b.yaml, preset:base]\ndefault: kill\nvars: {x: /from/a}\nrules: [{calls: read, then: allow}]\n" +
+		"/jobs/a.yaml": "version: 1\nname: a\ninclude: [inc/b.yaml, preset:base]\ndefault: kill\nvars: {x: /from/a}\nrules: [{calls: read, then: allow}]\n" +
 			"files: {read: [/a], write: [/w]}\n",
-		"/work/inc/b.yaml": "version: 1\nname: b\ninclude: [c.yaml]\ndefault: allow\nvars: {x: /from/b, y: '${x}/y'}\n" +
+		"/jobs/inc/b.yaml": "version: 1\nname: b\ninclude: [c.yaml]\ndefault: allow\nvars: {x: /from/b, y: '${x}/y'}\n" +
 			"rules: [{calls: write, then: allow}]\nfiles: {read: ['${y}', /a]}\n",
-		"/work/inc/c.yaml": "version: 1\nrules: [{calls: open, then: allow}]\nnetwork: {connect: [':1']}\n",
-		"/work/d.yaml":     "version: 1\ninclude: inc/c.yaml\nrules: [{calls: close, then: log}]\n",
+		"/jobs/inc/c.yaml": "version: 1\nrules: [{calls: open, then: allow}]\nnetwork: {connect: [':1']}\n",
+		"/jobs/d.yaml":     "version: 1\ninclude: inc/c.yaml\nrules: [{calls: close, then: log}]\n",
 	}
 	o := testOptions(files)
 	o.Files = []string{"a.yaml", "d.yaml"}

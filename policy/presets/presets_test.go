@@ -17,7 +17,7 @@ import (
 
 func load(t *testing.T, name string, set map[string]string) *policy.Document {
 	t.Helper()
-	d, err := lang.Load(lang.Options{Presets: []string{name}, Set: set, Dir: "/work", ABI: arch.X86_64,
+	d, err := lang.Load(lang.Options{Presets: []string{name}, Set: set, Dir: "/jobs", ABI: arch.X86_64,
 		Env: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestBuild(t *testing.T) {
 	for _, p := range d.Files.Create {
 		below = append(below, p.Path)
 	}
-	if got := strings.Join(below, " "); got != "/work /tmp /dev/shm" {
+	if got := strings.Join(below, " "); got != "/jobs /tmp /dev/shm" {
 		t.Errorf("files are made below %s", got)
 	}
 	for _, p := range d.Files.Write {
