@@ -118,9 +118,9 @@ func (l *Listener) AddFD(id uint64, fd int, o AddFDOptions) (int, error) {
 	return n, opError("inject descriptor", id, errno)
 }
 
-// addFDUninterrupted injects with all signals blocked: a signal that ends the wait of an injection with SEND leaves the call
-// marked as replied, and the target would return 0 without a descriptor (kernel/seccomp.c, seccomp_notify_addfd). The Go
-// runtime sends itself SIGURG at any time.
+// addFDUninterrupted injects with all signals blocked: an injection with SEND counts as the reply from the moment it is queued,
+// and a signal that ends the wait for it makes the kernel take that back (seccomp_notify_addfd in kernel/seccomp.c, Linux 7.3) while
+// the target may be waking up. The Go runtime sends itself SIGURG at any time; without it there is nothing to take back.
 func addFDUninterrupted(fd int, raw *addfd) (int, syscall.Errno) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
