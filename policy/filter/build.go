@@ -98,7 +98,7 @@ func (a *assembly) plan() error {
 		if !ok {
 			return fmt.Errorf("build filter: libseccomp does not know the ABI %s; leave it out, its calls then get %s", t.abi, a.lists.BadABI)
 		}
-		p := planner{table: t, fallback: a.gen.fallback, carried: carriedBy(t.abi), scmp: scmp}
+		p := planner{table: t, fallback: a.gen.fallback, carried: Carried(t.abi), scmp: scmp}
 		a.gen.abis = append(a.gen.abis, t.abi)
 		a.gen.entries = append(a.gen.entries, p.entries()...)
 	}

@@ -65,17 +65,11 @@ func (d *Decisions) withoutRegisters(id arch.ID) Action {
 	return l.rest
 }
 
-// carriedBy lists the calls for which libseccomp writes rules of its own accord into a carrier that the ABI has. Its rules
-// compare the carrier's arguments with what was meant for the call's, so they are never asked for.
-func carriedBy(a arch.ABI) (s arch.Selection) {
-	for _, c := range carriers() {
-		if _, ok := a.Number(c.name); !ok {
-			continue
-		}
-		for _, name := range c.carried {
-			if id, ok := arch.LookupID(name); ok {
-				s.Add(id)
-			}
+// calls are the carried ones.
+func (c *carrier) calls() (s arch.Selection) {
+	for _, name := range c.carried {
+		if id, ok := arch.LookupID(name); ok {
+			s.Add(id)
 		}
 	}
 	return s

@@ -1,39 +1,29 @@
 package oci
 
 import (
-	"strings"
-
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy/filter"
 )
 
-// carrierCalls are socketcall(2) and ipc(2) with the calls that they carry. libseccomp writes rules for a carrier of its own
-// accord wherever there is a rule for a carried call, and compares there the carrier's arguments instead of the call's.
-func carrierCalls() [2][2]string {
-	return [2][2]string{
-		{"socketcall", "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown " +
-			"setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg"},
-		{"ipc", "semop semget semctl semtimedop msgsnd msgrcv msgget msgctl shmat shmdt shmget shmctl"},
-	}
-}
-
-func isCarrier(id arch.ID) bool { return id.Name() == "socketcall" || id.Name() == "ipc" }
+// isCarrier says whether a call carries others. libseccomp writes rules for a carrier of its own accord wherever there is a rule
+// for a carried call, and compares there the carrier's arguments instead of the call's.
+func isCarrier(id arch.ID) bool { return filter.CarriedIn(id) != (arch.Selection{}) }
 
 // carriers gives each carrier one action, which outweighs libseccomp's own rules: what the lists say of it or of all that it
 // carries, or else the supervisor.
 func (e *exporter) carriers() {
-	for _, c := range carrierCalls() {
-		id, _ := arch.LookupID(c[0])
+	for _, name := range [...]string{"socketcall", "ipc"} {
+		id, _ := arch.LookupID(name)
 		for i := range e.lists.ABIs {
 			if _, ok := e.lists.ABIs[i].ABI.NumberOf(id); ok {
-				e.carrier(id, strings.Fields(c[1]))
+				e.carrier(id, filter.CarriedIn(id))
 				break
 			}
 		}
 	}
 }
 
-func (e *exporter) carrier(id arch.ID, carried []string) {
+func (e *exporter) carrier(id arch.ID, carried arch.Selection) {
 	then, same := e.carrierAction(id, carried)
 	switch {
 	case !same:
@@ -45,19 +35,17 @@ func (e *exporter) carrier(id arch.ID, carried []string) {
 	}
 }
 
-func (e *exporter) anyRule(carried []string) bool {
+func (e *exporter) anyRule(carried arch.Selection) bool {
 	for _, r := range e.rules {
-		for _, name := range carried {
-			if id, ok := arch.LookupID(name); ok && r.calls.Has(id) {
-				return true
-			}
+		if r.calls.Minus(carried) != r.calls {
+			return true
 		}
 	}
 	return false
 }
 
 // carrierAction is the one action that all ABIs with the carrier give it, by name or through all that it carries.
-func (e *exporter) carrierAction(id arch.ID, carried []string) (then filter.Action, same bool) {
+func (e *exporter) carrierAction(id arch.ID, carried arch.Selection) (then filter.Action, same bool) {
 	found := false
 	for i := range e.lists.ABIs {
 		d := &e.lists.ABIs[i]
@@ -73,13 +61,12 @@ func (e *exporter) carrierAction(id arch.ID, carried []string) (then filter.Acti
 	return then, found
 }
 
-func carrierOn(d *filter.Decisions, id arch.ID, carried []string) (filter.Action, bool) {
+func carrierOn(d *filter.Decisions, id arch.ID, carried arch.Selection) (filter.Action, bool) {
 	if _, ok := d.Calls[id]; ok {
 		return always(d, id)
 	}
 	var then filter.Action
-	for i, name := range carried {
-		call, _ := arch.LookupID(name)
+	for i, call := range carried.IDs() {
 		a, ok := always(d, call)
 		if !ok || i > 0 && a != then {
 			return 0, false
