@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 )
 
 // A field is one parameter or struct field with what was written for it.
@@ -208,7 +209,7 @@ func (e *encoder) surplus(sig *arch.Signature) *Error {
 	}
 	for i := range e.nodes {
 		if n := &e.nodes[i]; !slices.Contains(names, n.name) || n.name == "" {
-			return e.place(failf(n.at, "%s has no argument %q%s", sig.Name, shorten(n.name), DidYouMean(n.name, names)))
+			return e.place(failf(n.at, "%s has no argument %q%s", sig.Name, shorten(n.name), nearest.DidYouMean(n.name, names)))
 		}
 	}
 	return e.place(failf(e.nodes[0].at, "an argument is written twice: the arguments are %s", strings.Join(names, ", ")))

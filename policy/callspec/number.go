@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 )
 
 // numberOf is the number that was written for a parameter.
@@ -217,7 +218,7 @@ func (e *encoder) unknownConstant(p *arch.Param, n *node, name string) *Error {
 		what = "one of its flags"
 	}
 	names := firstNames(p.Set, e.abi, len(p.Set.Consts))
-	return e.failf(p, n, "%q is not %s on %s%s", shorten(name), what, e.abi, DidYouMean(name, names))
+	return e.failf(p, n, "%q is not %s on %s%s", shorten(name), what, e.abi, nearest.DidYouMean(name, names))
 }
 
 type namedNumber struct {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 	"github.com/stead-project/stead/policy"
 )
 
@@ -89,7 +90,7 @@ func (l *recordLine) facts() (Recorded, arch.ABI, error) {
 	}
 	var ok bool
 	if r.Verdict, ok = ParseVerdict(l.Verdict); !ok {
-		return r, 0, fmt.Errorf("unknown verdict %q%s", shorten(l.Verdict), DidYouMean(l.Verdict, VerdictNames()))
+		return r, 0, fmt.Errorf("unknown verdict %q%s", shorten(l.Verdict), nearest.DidYouMean(l.Verdict, VerdictNames()))
 	}
 	if r.Errno, ok = ParseErrno(l.Errno); !ok && l.Errno != "" {
 		return r, 0, fmt.Errorf("unknown errno %q", shorten(l.Errno))

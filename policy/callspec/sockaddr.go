@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 )
 
 // Sizes of addresses, with their family: the headers named in sockaddrFields. An AF_UNIX address is as long as its name.
@@ -118,7 +119,7 @@ func (e *encoder) shortAddress(p *arch.Param, n *node) ([]byte, *Error) {
 	case "tcp", "udp":
 	default:
 		kinds := []string{"tcp", "udp", "unix"}
-		return nil, e.failf(p, n, "%q is no kind of address%s", shorten(n.scheme), DidYouMean(n.scheme, kinds))
+		return nil, e.failf(p, n, "%q is no kind of address%s", shorten(n.scheme), nearest.DidYouMean(n.scheme, kinds))
 	}
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
@@ -179,7 +180,7 @@ func (e *encoder) longAddress(p *arch.Param, n *node) ([]byte, *Error) {
 	}
 	if rest := q.rest(); rest != nil {
 		return nil, e.failf(p, rest, "an address of %s has no field %q%s", first.what(), shorten(rest.name),
-			DidYouMean(rest.name, addrFieldNames(uint16(v))))
+			nearest.DidYouMean(rest.name, addrFieldNames(uint16(v))))
 	}
 	return b, nil
 }

@@ -2,6 +2,7 @@ package callspec
 
 import (
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 )
 
 // A pool is the written fields of one struct. Nameless structs and unions within it take theirs from the same pool.
@@ -124,7 +125,7 @@ func (e *encoder) unusedField(p *arch.Param, s *arch.Struct, q *pool) *Error {
 			return e.failf(p, n, "field %s is not there with these arguments: leave it out", name)
 		}
 	}
-	return e.failf(p, n, "struct %s has no field %q%s", s.Name, shorten(n.name), DidYouMean(n.name, names))
+	return e.failf(p, n, "struct %s has no field %q%s", s.Name, shorten(n.name), nearest.DidYouMean(n.name, names))
 }
 
 // padded adds what a size beyond the known struct promises: the kernel takes zeros there.

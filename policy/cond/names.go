@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stead-project/stead/arch"
+	likeness "github.com/stead-project/stead/internal/nearest"
 )
 
 // oldNames are names of one parameter in manual pages old and new, in the kernel's source, and in strace.
@@ -95,36 +96,12 @@ func nearest(want string, names []string) string {
 	}
 	best, least := "", max(1, len(want)/3)+1
 	for _, n := range names {
-		d := edits(strings.ToLower(want), strings.ToLower(n))
+		d := likeness.Edits(strings.ToLower(want), strings.ToLower(n))
 		if d < least {
 			best, least = n, d
 		}
 	}
 	return best
-}
-
-// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b.
-func edits(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			differ := 1
-			if a[i] == b[j] {
-				differ = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 // A number is a constant. A header's is a pattern of bits, another one has a sign.

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/stead-project/stead/internal/nearest"
 	"github.com/stead-project/stead/policy"
 )
 
@@ -235,7 +236,7 @@ func workingDirectory(dir string) (string, error) {
 }
 
 func (v *variables) undefined(name string) error {
-	if near := nearest(name, v.names()); near != "" {
+	if near := nearest.Name(name, v.names()); near != "" {
 		return fmt.Errorf("undefined variable ${%s}: did you mean ${%s}?", name, near)
 	}
 	if _, ok := v.o.Env(name); ok {

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/nearest"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/callspec"
 )
@@ -172,7 +173,7 @@ func suggest(name string, keys []key) string {
 	for i := range keys {
 		names = append(names, keys[i].name)
 	}
-	return callspec.DidYouMean(name, names)
+	return nearest.DidYouMean(name, names)
 }
 
 func shorten(s string) string {
@@ -321,7 +322,7 @@ func (l *loader) want(n *yaml.Node) (w Want) {
 	v, ok := callspec.ParseVerdict(word)
 	switch {
 	case !ok && word != "":
-		l.fault(n, "unknown verdict %q%s", shorten(word), callspec.DidYouMean(word, callspec.VerdictNames()))
+		l.fault(n, "unknown verdict %q%s", shorten(word), nearest.DidYouMean(word, callspec.VerdictNames()))
 	case v == policy.Return && ok:
 		l.fault(n, "return needs its value: write {return: 0}")
 	}
@@ -332,7 +333,7 @@ func (l *loader) want(n *yaml.Node) (w Want) {
 func (l *loader) errno(w *Want, n *yaml.Node) {
 	e, ok := callspec.ParseErrno(l.text(n))
 	if !ok {
-		l.fault(n, "unknown errno %q%s", shorten(n.Value), callspec.DidYouMean(n.Value, errnoNames()))
+		l.fault(n, "unknown errno %q%s", shorten(n.Value), nearest.DidYouMean(n.Value, errnoNames()))
 	}
 	w.Errno = e
 }
