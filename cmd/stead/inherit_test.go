@@ -85,7 +85,7 @@ func sameLines(t *testing.T, got, want string) {
 			t.Errorf("%q, without stead %q", a, b)
 		}
 	}
-	if len(w) < 50 {
+	if !strings.Contains(want, "/proc/self/cgroup: ") { // the last it says; the number of lines is the machine's
 		t.Errorf("the program says only %q", want)
 	}
 }
