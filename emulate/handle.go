@@ -32,14 +32,36 @@ func (s *Server) handle(l *leader) (ended bool) {
 		s.finish(&l.ev, n.ID, policy.Denial(unix.ENOSYS, fmt.Sprintf("unknown ABI %#x", n.Data.Arch)))
 		return true
 	}
+	id := raw.ABI.ID(raw.Nr)
+	s.tell(raw, id, int(n.TID))
 	if s.byReg != nil {
 		if d, ok := s.byReg.DecideRegisters(raw); ok && d.Verdict != policy.Perform {
-			*l.call = arch.Call{ABI: raw.ABI, Nr: raw.Nr, ID: raw.ABI.ID(raw.Nr), Raw: raw}
+			*l.call = arch.Call{ABI: raw.ABI, Nr: raw.Nr, ID: id, Raw: raw}
 			s.finish(&l.ev, n.ID, d)
 			return true
 		}
 	}
-	return s.handleDecoded(l, raw)
+	l.raw = raw
+	return s.handleDecoded(l, s.begin(l, id))
+}
+
+// begin finds room for a call that a family performs; nil for every other call.
+func (s *Server) begin(l *leader, id arch.ID) Work {
+	f, ok := s.o.Table.familyOf(id)
+	if !ok || l.mem == nil {
+		return nil
+	}
+	return l.hands.work(f)
+}
+
+// tell tells the families who makes a call, and of a call that changes its caller.
+func (s *Server) tell(raw arch.Data, id arch.ID, tid int) {
+	for _, f := range s.o.Table.families {
+		f.Calling(tid)
+		if s.watch.Has(id) {
+			f.Changing(tid)
+		}
+	}
 }
 
 // identify finds the ABI: it belongs to the notification, not to the process (int 0x80 in a 64-bit program).
@@ -48,9 +70,9 @@ func identify(n *unotify.Notification) (arch.Data, bool) {
 	return arch.Data{ABI: abi, Nr: n.Data.NR, IP: n.Data.IP, Args: n.Data.Args}, ok
 }
 
-func (s *Server) handleDecoded(l *leader, raw arch.Data) (ended bool) {
+func (s *Server) handleDecoded(l *leader, w Work) (ended bool) {
 	n := &l.n
-	if err := s.decode(l, raw); errors.Is(err, unotify.ErrGone) {
+	if err := s.decode(l, w); errors.Is(err, unotify.ErrGone) {
 		s.stats.gone.Add(1)
 		l.ev.Outcome = audit.Gone
 		return true
@@ -59,6 +81,9 @@ func (s *Server) handleDecoded(l *leader, raw arch.Data) (ended bool) {
 		return true
 	}
 	l.req = policy.Request{Call: l.call, Caller: l.ev.Caller}
+	if w != nil {
+		return s.judge(l, w)
+	}
 	d := s.o.Decider.Decide(&l.req)
 	if d.Verdict == policy.Perform {
 		return !s.perform(l, d)
@@ -67,15 +92,50 @@ func (s *Server) handleDecoded(l *leader, raw arch.Data) (ended bool) {
 	return true
 }
 
+// judge has a call decided that a family may perform, with the paths that it means.
+func (s *Server) judge(l *leader, w Work) (ended bool) {
+	ended = true
+	defer func() {
+		if ended {
+			w.End()
+		}
+	}()
+	t, err := l.hands.thread(l.call.ID)
+	if err != nil {
+		s.finish(&l.ev, l.n.ID, policy.Denial(0, "no thread to perform on: "+err.Error()))
+		return true
+	}
+	w.Start(t, Env{ID: l.n.ID, TID: int(l.n.TID), source: s.src}, l.call)
+	l.req.Paths = w
+	d := s.o.Decider.Decide(&l.req)
+	if d.Verdict != policy.Perform {
+		s.finish(&l.ev, l.n.ID, d)
+		return true
+	}
+	l.ev.Decision = d
+	r := w.Perform(false)
+	if r.kind == resultLater {
+		s.hand(l, w)
+		ended = false
+		return false
+	}
+	s.deliver(&l.ev, l.n.ID, r)
+	return true
+}
+
 // decode reads the arguments, then makes sure that it was the target's memory: the thread id is the target's as long as its
 // notification is pending.
-func (s *Server) decode(l *leader, raw arch.Data) error {
+func (s *Server) decode(l *leader, w Work) error {
 	if l.mem == nil {
-		l.dec.Decode(l.call, raw, nil)
+		l.dec.Decode(l.call, l.raw, nil)
 		return nil
 	}
 	l.mem.Bind(int(l.n.TID))
-	l.dec.Decode(l.call, raw, l.mem)
+	mem := arch.Memory(l.mem)
+	if w != nil {
+		mem = w.Copy(&l.raw, l.mem)
+	}
+	l.dec.Decode(l.call, l.raw, mem)
 	if s.needs.PID {
 		l.ev.Caller.PID = s.o.Targets.PID(int(l.n.TID))
 	}

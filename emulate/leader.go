@@ -23,16 +23,19 @@ type leader struct {
 
 	// Scratch, used again for every notification.
 	n    unotify.Notification
+	raw  arch.Data
 	mem  Memory
 	dec  *arch.Decoder
 	call *arch.Call
 	req  policy.Request
 	ev   audit.Event
+
+	hands hands // for the families' calls
 }
 
 // lead starts a leader and makes it the current one.
 func (s *Server) lead() error {
-	l := &leader{s: s, done: make(chan struct{})}
+	l := &leader{s: s, done: make(chan struct{}), hands: newHands(s.o.Table)}
 	if s.o.Targets != nil {
 		l.mem = s.o.Targets.Memory()
 	}
@@ -60,6 +63,7 @@ func (l *leader) run(ready chan<- error) {
 		return
 	}
 	defer recv.Close()
+	defer l.hands.close()
 	l.recv = recv
 	l.s.mu.Lock()
 	l.s.leader = l

@@ -1,18 +1,26 @@
 package emulate
 
 import (
-	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// A Result is what a performed call gives the target. It is made only by [Return], [Errno] and [Install]; its zero value fails
-// the call with EPERM. It cannot say "let the kernel do it": only a policy can.
+// A Result is what a performed call gives the target. It is made only by [Return], [Errno], [Install] and [Later]; its zero value
+// fails the call with EPERM. It cannot say "let the kernel do it": only a policy can.
 type Result struct {
 	kind        resultKind
 	value       int64
 	errno       syscall.Errno
-	file        *os.File
+	fd          int
 	closeOnExec bool
+	out         [2]Out
+}
+
+// An Out is a piece of the target's memory that a call fills.
+type Out struct {
+	Addr uint64
+	P    []byte // until the work's End
 }
 
 type resultKind uint8
@@ -22,6 +30,7 @@ const (
 	resultValue
 	resultErrno
 	resultFile
+	resultLater
 )
 
 // Return makes the call succeed with a value.
@@ -35,14 +44,33 @@ func Errno(errno syscall.Errno) Result {
 	return Result{kind: resultErrno, errno: errno}
 }
 
-// Install makes the call succeed with a new descriptor for f, the lowest free one of the target. f is closed afterwards.
-func Install(f *os.File, closeOnExec bool) Result {
-	return Result{kind: resultFile, file: f, closeOnExec: closeOnExec}
+// Install makes the call succeed with a new descriptor for the supervisor's descriptor fd, the lowest free one of the target. fd
+// is closed afterwards.
+func Install(fd int, closeOnExec bool) Result {
+	return Result{kind: resultFile, fd: fd, closeOnExec: closeOnExec}
 }
 
-// release closes what an unused result holds.
-func (r Result) release() {
-	if r.file != nil {
-		r.file.Close()
+// Later says that a call may block and was not begun.
+func Later() Result { return Result{kind: resultLater} }
+
+// Write adds a piece of memory to be filled before the call succeeds. Memory that the target could not write itself fails the call
+// with EFAULT. There can be two.
+func (r Result) Write(addr uint64, p []byte) Result {
+	i := 0
+	if r.out[0].P != nil {
+		i = 1
+	}
+	r.out[i] = Out{Addr: addr, P: p}
+	return r
+}
+
+// release closes what an unused result holds. Descriptor 0 is never one of a result's.
+func (r *Result) release() {
+	if r.kind == resultFile && r.fd > 0 {
+		unix.Close(r.fd)
+		r.fd = -1
 	}
 }
+
+// Failed gives the errno of a result that fails the call.
+func (r *Result) Failed() (syscall.Errno, bool) { return r.errno, r.kind == resultErrno }

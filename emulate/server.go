@@ -30,7 +30,7 @@ type Options struct {
 	Logger   hclog.Logger   // nil: silent
 	Targets  Targets        // what is known of the callers; nil: nothing, calls are decoded from their registers
 	Decoder  arch.Decoder   // its bounds are used
-	Workers  int            // calls performed at once; 0: 16
+	Workers  int            // calls performed by functions, or waited in, at once; 0: 64
 	Deadline time.Duration  // for one call, from reception to answer; 0: 30 s
 	Stall    time.Duration  // after which a leader is replaced; 0: 20 ms
 	Leaders  int            // leaders that may be stalled at once; 0: 64
@@ -56,6 +56,7 @@ type Server struct {
 	src     Source
 	o       Options
 	needs   audit.Needs
+	watch   arch.Selection         // calls that a family wants to be told of
 	byReg   policy.RegisterDecider // nil: every call is decoded
 	log     hclog.Logger
 	stats   statistics
@@ -73,6 +74,7 @@ func New(src Source, o Options) *Server {
 	if d, ok := o.Decider.(policy.RegisterDecider); ok && !s.needs.Args {
 		s.byReg = d
 	}
+	s.watch = o.Table.watch()
 	s.work = newWorkers(s, o.Workers)
 	return s
 }
@@ -90,7 +92,7 @@ func withDefaults(o Options) Options {
 	if o.Table == nil {
 		o.Table = &Table{}
 	}
-	o.Workers = positive(o.Workers, 16)
+	o.Workers = positive(o.Workers, 64)
 	o.Leaders = positive(o.Leaders, 64)
 	o.Deadline = positive(o.Deadline, 30*time.Second)
 	o.Stall = positive(o.Stall, 20*time.Millisecond)

@@ -3,7 +3,6 @@ package emulate
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -102,6 +101,8 @@ func (f memoryFunc) ReadMem(p []byte, addr uint64) (int, error) { return f(p, ad
 func (f memoryFunc) Memory() Memory                             { return f }
 func (f memoryFunc) PID(int) int                                { return 1 }
 func (f memoryFunc) FDPath(int, int) (string, bool)             { return "", false }
+func (f memoryFunc) WriteMem([]byte, uint64) (int, error)       { return 0, errors.New("no") }
+func (f memoryFunc) Signalled(int) bool                         { return false }
 func (f memoryFunc) Kill(unotify.Validator, uint64, int) error  { return errors.New("no") }
 
 // What was read of a target that has gone may be another's: it is not decided on.
@@ -180,12 +181,12 @@ func table(t *testing.T, p Performer) *Table {
 }
 
 func TestPerform(t *testing.T) {
-	null := func() *os.File {
-		f, err := os.Open("/dev/null")
+	null := func() int {
+		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f
+		return fd
 	}
 	for name, c := range map[string]struct {
 		result func() Result

@@ -18,6 +18,8 @@ type Targets interface {
 	PID(tid int) int
 	// FDPath is what a descriptor of the thread refers to, as readlink of /proc/TID/fd says it; AT_FDCWD is the working directory.
 	FDPath(tid, fd int) (string, bool)
+	// Signalled says whether a signal waits for the thread that it does not block, ignore or leave without effect.
+	Signalled(tid int) bool
 	// Kill ends the process of the thread that notification id came from with SIGKILL. v says whether it is still pending.
 	Kill(v unotify.Validator, id uint64, tid int) error
 }
@@ -26,6 +28,8 @@ type Targets interface {
 type Memory interface {
 	arch.Memory
 	Bind(tid int)
+	// WriteMem copies p to addr; fewer bytes than len(p) mean that the target could not write to the next one.
+	WriteMem(p []byte, addr uint64) (n int, err error)
 }
 
 // FromTargets makes the kernel's own view of the callers.
@@ -59,6 +63,8 @@ func (k kernelTargets) Kill(v unotify.Validator, id uint64, tid int) error {
 	}
 	return t.Kill()
 }
+
+func (k kernelTargets) Signalled(tid int) bool { return k.t.Signalled(tid) }
 
 type kernelMemory struct {
 	unotify.Memory

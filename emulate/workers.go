@@ -34,10 +34,11 @@ type job struct {
 	call    *arch.Call
 	ev      audit.Event
 	perform Performer
+	work    Work        // instead of perform
 	ended   atomic.Bool // somebody has answered, or is about to
 	ctx     context.Context
 	cancel  context.CancelFunc
-	timer   *time.Timer
+	timer   *time.Timer // nil for a work: it waits for what the target wants to wait for
 }
 
 func newWorkers(s *Server, max int) *workers { return &workers{s: s, max: max} }
@@ -57,10 +58,21 @@ func (s *Server) perform(l *leader, d policy.Decision) bool {
 	return true
 }
 
+// hand gives the leader's call to a worker, because it may block.
+func (s *Server) hand(l *leader, w Work) {
+	family, _ := s.o.Table.familyOf(l.call.ID)
+	l.hands.give(family)
+	j := &job{n: l.n, call: l.call, ev: l.ev, work: w}
+	l.refresh()
+	s.work.add(j)
+}
+
 // add queues a job. Its deadline runs from now, also while it waits for a worker.
 func (w *workers) add(j *job) {
 	j.ctx, j.cancel = context.WithCancel(context.Background())
-	j.timer = time.AfterFunc(w.s.o.Deadline, func() { w.s.timeout(j) })
+	if j.work == nil {
+		j.timer = time.AfterFunc(w.s.o.Deadline, func() { w.s.timeout(j) })
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.active == w.max {
@@ -75,8 +87,10 @@ func (w *workers) add(j *job) {
 // run performs a job and then whatever is queued.
 func (w *workers) run(j *job) {
 	defer w.idle.Done()
+	h := newHands(w.s.o.Table)
+	defer h.close()
 	for ; j != nil; j = w.next() {
-		w.s.runJob(j)
+		w.s.runJob(j, &h)
 	}
 }
 
@@ -95,9 +109,11 @@ func (w *workers) next() *job {
 // close waits for the jobs under way and queued: their targets get their answers.
 func (w *workers) close() { w.idle.Wait() }
 
-func (s *Server) runJob(j *job) {
+func (s *Server) runJob(j *job, h *hands) {
 	defer j.cancel()
-	defer j.timer.Stop()
+	if j.timer != nil {
+		defer j.timer.Stop()
+	}
 	defer func() {
 		if p := recover(); p != nil && j.ended.CompareAndSwap(false, true) {
 			s.panicked(&j.ev, j.n.ID, p)
@@ -107,43 +123,119 @@ func (s *Server) runJob(j *job) {
 	if j.ended.Load() {
 		return
 	}
-	r := j.perform(j.ctx, &Env{ID: j.n.ID, TID: int(j.n.TID), source: s.src}, j.call)
-	defer r.release()
+	r := s.carryOut(j, h)
+	if j.work != nil {
+		defer j.work.End()
+	}
 	if !j.ended.CompareAndSwap(false, true) {
+		r.release()
 		return
 	}
-	s.deliver(j, r)
+	s.deliver(&j.ev, j.n.ID, r)
 	s.record(&j.ev)
 }
 
-// deliver gives the target its result.
-func (s *Server) deliver(j *job, r Result) {
-	switch r.kind {
-	case resultValue:
-		s.answer(&j.ev, j.n.ID, r.value, 0)
-	case resultErrno:
-		s.answer(&j.ev, j.n.ID, 0, r.errno)
-	case resultFile:
-		s.inject(j, r)
-	default:
-		j.ev.Decision.Reason = "performing gave no result"
-		s.deny(&j.ev, j.n.ID)
+func (s *Server) carryOut(j *job, h *hands) Result {
+	if j.work == nil {
+		return j.perform(j.ctx, &Env{ID: j.n.ID, TID: int(j.n.TID), source: s.src}, j.call)
+	}
+	t, err := h.thread(j.call.ID)
+	if err != nil {
+		j.ev.Decision = policy.Denial(0, "no thread to perform on: "+err.Error())
+		return Result{}
+	}
+	j.work.On(t)
+	stop := make(chan struct{})
+	defer close(stop)
+	go s.attend(j, t, stop)
+	return s.interrupted(j, j.work.Perform(true))
+}
+
+// attention is how often a blocked call's target is looked after. A signal handler runs that much later at most.
+const attention = 5 * time.Millisecond
+
+// attend ends the waiting of a call whose target has died or got a signal, as the kernel would.
+func (s *Server) attend(j *job, t Thread, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(attention):
+		}
+		if s.src.Valid(j.n.ID) != nil || s.o.Targets.Signalled(int(j.n.TID)) {
+			t.Interrupt()
+		}
 	}
 }
 
+// restart is ERESTARTSYS of include/linux/errno.h: on its way back to the program the kernel runs the handler and then, as the
+// handler was installed, repeats the call or makes it EINTR. Without a signal the program would see the number itself.
+const restart = syscall.Errno(512)
+
+func (s *Server) interrupted(j *job, r Result) Result {
+	if r.kind == resultErrno && r.errno == unix.EINTR && s.o.Targets.Signalled(int(j.n.TID)) {
+		r.errno = restart
+	}
+	return r
+}
+
+// deliver gives the target its result.
+func (s *Server) deliver(ev *audit.Event, id uint64, r Result) {
+	if r.kind == resultValue || r.kind == resultErrno {
+		r = s.fill(ev, id, r)
+	}
+	switch r.kind {
+	case resultValue:
+		s.answer(ev, id, r.value, 0)
+	case resultErrno:
+		s.answer(ev, id, 0, r.errno)
+	case resultFile:
+		s.inject(ev, id, r)
+	default:
+		if ev.Decision.Reason == "" {
+			ev.Decision.Reason = "performing gave no result"
+		}
+		s.deny(ev, id)
+	}
+}
+
+// fill writes a call's results into the target's memory. As with the kernel, a call that cannot say what it found fails.
+func (s *Server) fill(ev *audit.Event, id uint64, r Result) Result {
+	for i := range r.out {
+		if r.out[i].P == nil {
+			break
+		}
+		if s.src.Valid(id) != nil {
+			return r // nobody is there to be answered
+		}
+		mem := s.o.Targets.Memory()
+		mem.Bind(ev.Caller.TID)
+		if n, err := mem.WriteMem(r.out[i].P, r.out[i].Addr); err != nil || n < len(r.out[i].P) {
+			return Errno(unix.EFAULT)
+		}
+	}
+	return r
+}
+
 // inject ends the call with a new descriptor. The target's own limit (EMFILE) is the target's errno.
-func (s *Server) inject(j *job, r Result) {
-	fd, err := s.src.AddFD(j.n.ID, int(r.file.Fd()), unotify.AddFDOptions{Send: true, CloseOnExec: r.closeOnExec})
+func (s *Server) inject(ev *audit.Event, id uint64, r Result) {
+	defer r.release()
+	fd, err := s.src.AddFD(id, r.fd, unotify.AddFDOptions{Send: true, CloseOnExec: r.closeOnExec})
 	if err == nil {
-		j.ev.Outcome, j.ev.Value = audit.Answered, int64(fd)
+		ev.Outcome, ev.Value = audit.Answered, int64(fd)
+		return
+	}
+	if errors.Is(err, unotify.ErrGone) {
+		s.stats.gone.Add(1)
+		ev.Outcome = audit.Gone
 		return
 	}
 	if errno, ok := targetErrno(err); ok {
-		s.answer(&j.ev, j.n.ID, 0, errno)
+		s.answer(ev, id, 0, errno)
 		return
 	}
-	j.ev.Decision = policy.Denial(defaultErrno, fmt.Sprintf("cannot inject descriptor: %v", err))
-	s.deny(&j.ev, j.n.ID)
+	ev.Decision = policy.Denial(defaultErrno, fmt.Sprintf("cannot inject descriptor: %v", err))
+	s.deny(ev, id)
 }
 
 // targetErrno picks the errnos of an injection that the target would have met itself.

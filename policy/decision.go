@@ -62,6 +62,14 @@ type Caller struct {
 type Request struct {
 	Call   *arch.Call
 	Caller Caller
+	Paths  Paths // nil: nobody has resolved the paths
+}
+
+// Paths knows what the path arguments of a call mean to the kernel.
+type Paths interface {
+	// Path is the absolute path, without symbolic links, that argument arg leads to, or of the name that it would create or
+	// remove; false: there is no telling, and the call cannot succeed.
+	Path(arg int) (path string, ok bool)
 }
 
 // A Decider decides calls. It must be safe for use by several goroutines, must not block, and has no error result: what cannot

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/procfs"
 )
 
 // IDs are one kind of user or group ids of a thread, in the supervisor's user namespace. 65534 also stands for ids that have no
@@ -36,11 +38,15 @@ func (t Target) Credentials() (Credentials, error) {
 	if err := t.check("read target's credentials", err); err != nil {
 		return Credentials{}, err
 	}
+	return credentials(&s), nil
+}
+
+func credentials(s *procfs.Status) Credentials {
 	return Credentials{
 		UID: ids(s.UID), GID: ids(s.GID), Groups: s.Groups,
 		Caps:       CapSets{s.CapInh, s.CapPrm, s.CapEff, s.CapBnd, s.CapAmb},
 		NoNewPrivs: s.NoNewPrivs, Seccomp: s.Seccomp, Filters: s.Filters, Umask: s.Umask,
-	}, nil
+	}
 }
 
 // Umask is the target's file mode creation mask; Credentials has it too. Linux 4.7.

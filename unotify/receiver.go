@@ -32,7 +32,13 @@ type Receiver struct {
 }
 
 // interruptSignal wakes a thread out of RECV. A real-time signal that neither the Go runtime nor the C library uses.
-const interruptSignal = syscall.Signal(42)
+const interruptSignal = syscall.Signal(InterruptSignal)
+
+// InterruptSignal is its number, for other threads of a supervisor that may block in a system call. Linux signal numbers.
+const InterruptSignal = 42
+
+// ArmInterrupt makes InterruptSignal end system calls with EINTR, without any other effect.
+func ArmInterrupt() error { return armInterruptSignal() }
 
 // NewReceiver locks the calling goroutine to its thread and makes it the listener's receiver.
 func (l *Listener) NewReceiver() (*Receiver, error) {

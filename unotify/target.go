@@ -112,13 +112,28 @@ func (t Target) Comm() (string, error) {
 // paths below it that is the same thing. Anything else would be a new open file description, with another offset and other
 // rights (and no socket can be had so), so it is not: the error is that of pidfd_getfd.
 func (t Target) FD(n int) (*os.File, error) {
+	fd, err := t.DupFD(n)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "fd/"+strconv.Itoa(n)), nil
+}
+
+// DupFD is FD with a bare descriptor, which the caller closes.
+func (t Target) DupFD(n int) (int, error) {
 	fd, err := t.duplicate(n)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		if dir, reopened := t.openDir(n); reopened == nil {
 			fd, err = dir, nil
 		}
 	}
-	return t.file("duplicate target's descriptor", "fd/"+strconv.Itoa(n), fd, err)
+	if failed := t.check("duplicate target's descriptor", err); failed != nil {
+		if err == nil {
+			unix.Close(fd)
+		}
+		return -1, failed
+	}
+	return fd, nil
 }
 
 // duplicate goes through a pidfd of the thread itself, because a thread can have descriptors of its own (unshare(2) with

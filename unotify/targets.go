@@ -146,6 +146,26 @@ func (t *Targets) readIdentity(tid int, h handle) (Identity, error) {
 	return Identity{TID: tid, TGID: tgid, StartTime: start}, err
 }
 
+// OpenAt opens the file called name of thread tid in proc, as [Target] does for its handles; the caller validates, and closes the
+// descriptor, which is above 2. Errors are bare errnos: ENOENT, or ESRCH, for a thread that has ended.
+func (t *Targets) OpenAt(tid int, name string, flags int) (int, error) { return t.proc.OpenAt(tid, name, flags) }
+
+// Readlink reads a link of thread tid in proc; the caller validates.
+func (t *Targets) Readlink(tid int, name string) (string, error) { return t.proc.Readlink(tid, name) }
+
+// CredentialsOf reads the rights of a thread that need not be a target, the supervisor's own say.
+func (t *Targets) CredentialsOf(tid int) (Credentials, error) {
+	s, err := t.proc.Status(tid)
+	return credentials(&s), err
+}
+
+// Signalled says whether a signal that thread tid has a handler for waits to be delivered to it: what it is blocked in would end
+// with EINTR, or begin again, if the kernel had it.
+func (t *Targets) Signalled(tid int) bool {
+	s, err := t.proc.Status(tid)
+	return err == nil && (s.SigPending|s.ShdPending)&^s.SigBlocked&s.SigCaught != 0
+}
+
 // Forget drops what is remembered of a thread.
 func (t *Targets) Forget(tid int) {
 	t.mu.Lock()

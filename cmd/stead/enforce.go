@@ -43,7 +43,7 @@ func (e *enforcement) close() {
 
 // apply puts a session under the policy.
 func (e *enforcement) apply(o *session.Options) {
-	o.Filter, o.Landlock = e.filter, e.landlock
+	o.Filter, o.Landlock, o.Perform = e.filter, e.landlock, e.prog.Performs
 	o.Decider = func(a session.Asker) policy.Decider {
 		return e.prog.Decider(func(c policy.Caller) cond.CallerInfo { return a.Caller(c) })
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/lang"
@@ -61,7 +63,9 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	if err != nil {
 		abi = 0
 	}
-	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record})
+	performable, checked := performs()
+	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
+		Performable: performable, Checked: checked, Watch: perform.Watch()})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -69,6 +73,21 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 		warn(w)
 	}
 	return prog, nil
+}
+
+// performs lists what the supervisor performs, and what it judges only.
+func performs() (performable, checked arch.Selection) {
+	for _, s := range perform.Calls() {
+		id, ok := arch.LookupID(s.Call)
+		switch {
+		case !ok:
+		case s.Checked:
+			checked.Add(id)
+		default:
+			performable.Add(id)
+		}
+	}
+	return performable, checked
 }
 
 // printWarning is for verbs that are about the policy itself.

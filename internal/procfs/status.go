@@ -26,6 +26,9 @@ type Status struct {
 	Seccomp    int    // 0 none, 1 strict, 2 filter
 	Filters    int    // number of seccomp filters, -1 before Linux 5.9
 	SigPending uint64 // signals that wait for this thread; bit n-1 is signal n
+	ShdPending uint64 // for its process
+	SigBlocked uint64
+	SigCaught  uint64 // with a handler
 }
 
 // errMalformed is wrapped with what could not be read.
@@ -47,6 +50,9 @@ func statusFields() []statusField {
 		{"Gid", true, func(s *Status, v []byte) error { return parseFour(v, &s.GID) }},
 		{"Groups", true, parseGroups},
 		{"SigPnd", false, func(s *Status, v []byte) error { return parseHex(v, &s.SigPending) }},
+		{"ShdPnd", false, func(s *Status, v []byte) error { return parseHex(v, &s.ShdPending) }},
+		{"SigBlk", false, func(s *Status, v []byte) error { return parseHex(v, &s.SigBlocked) }},
+		{"SigCgt", false, func(s *Status, v []byte) error { return parseHex(v, &s.SigCaught) }},
 		{"CapInh", false, func(s *Status, v []byte) error { return parseHex(v, &s.CapInh) }},
 		{"CapPrm", false, func(s *Status, v []byte) error { return parseHex(v, &s.CapPrm) }},
 		{"CapEff", true, func(s *Status, v []byte) error { return parseHex(v, &s.CapEff) }},
@@ -57,6 +63,9 @@ func statusFields() []statusField {
 		{"Seccomp_filters", false, func(s *Status, v []byte) error { return parseInt(v, &s.Filters) }},
 	}
 }
+
+// ParseStatus reads the text of a status file that somebody else has opened, whose user namespace it then speaks of.
+func ParseStatus(text []byte) (Status, error) { return parseStatus(text) }
 
 // parseStatus reads the text of a status file. The thread's name stands in the first line, escaped by the kernel, so it cannot
 // forge another line.

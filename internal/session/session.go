@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/filter"
 	"github.com/stead-project/stead/unotify"
@@ -29,6 +30,8 @@ type Options struct {
 
 	// Decider makes the Server's decider when it needs to ask about callers; nil: Server.Decider is used as it is.
 	Decider func(Asker) policy.Decider
+	// Perform says that the Decider may want file-system calls performed.
+	Perform bool
 	// Landlock restricts the program, and everything that it starts, from before its execve on; nil: nothing.
 	Landlock      *os.File
 	LandlockFlags uint // of landlock_restrict_self(2)
@@ -71,11 +74,30 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	}
 	defer child.Listener.Close()
 	o.Server.Targets = emulate.FromTargets(targets)
+	if o.Perform {
+		performers, err := performFiles(targets, o.Logger)
+		if err != nil {
+			return Status{}, err
+		}
+		defer performers.Close()
+		if o.Server.Table, err = emulate.Families(performers); err != nil {
+			return Status{}, err
+		}
+	}
 	if o.Decider != nil {
 		o.Server.Decider = o.Decider(Asker{targets, child.Listener})
 	}
 	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
 	return supervise(ctx, o, j, child)
+}
+
+// performFiles makes what performs calls. The supervisor's memory, which tasks with a target's rights share, is closed to others
+// (ptrace(2), "Ptrace access mode checking").
+func performFiles(targets *unotify.Targets, log hclog.Logger) (*perform.Family, error) {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("protect the supervisor's memory: %w", err)
+	}
+	return perform.New(perform.Options{Targets: targets, Watched: true, Logger: log})
 }
 
 func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Child) (Status, error) {

@@ -29,6 +29,8 @@ type Options struct {
 	ABIs        []arch.ABI     // empty: the native one and its compat ABIs
 	Landlock    int            // Landlock's ABI on the machine; 0: none
 	Performable arch.Selection // calls that the supervisor can perform
+	Checked     arch.Selection // calls that may be judged and left to the kernel, since whatever they reach is judged again when it is used
+	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	BestEffort  bool           // what cannot be enforced is a warning, not an error
 	Record      bool           // refusals go to the supervisor, to be recorded, unless they are quiet
 }
@@ -51,6 +53,7 @@ type Program struct {
 	Warnings     []Warning
 	Version      uint64 // changes with every byte of the sources
 	Notifies     bool   // some call is notified: without, no supervisor is needed
+	Performs     bool   // some call is performed, or judged by the paths that it means
 
 	tables [arch.NumABIs]*table
 }
@@ -80,8 +83,12 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	if restricts(doc) {
 		c.around = selectCalls(goAround)
 	}
+	var drafts []draft
 	for _, abi := range o.ABIs {
-		c.compileABI(abi)
+		drafts = append(drafts, c.draftABI(abi))
+	}
+	for i := range drafts {
+		c.compileABI(&drafts[i])
 	}
 	c.prog.Lists.BadABI = filter.Errno(badABI)
 	c.unreached()
@@ -160,14 +167,25 @@ func (c *compilation) parse() {
 	}
 }
 
-// compileABI makes the lists of every call that the policy speaks of.
-func (c *compilation) compileABI(abi arch.ABI) {
+// A draft is one ABI's lists with their engines chosen, before they are put into a filter.
+type draft struct {
+	abi     arch.ABI
+	carries arch.Selection
+	calls   []drafted
+}
+
+type drafted struct {
+	id   arch.ID
+	list []entry
+}
+
+// draftABI makes the lists of every call that the policy speaks of.
+func (c *compilation) draftABI(abi arch.ABI) draft {
 	c.carries = filter.Carried(abi)
 	c.bind(abi)
-	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
-	d := filter.Decisions{ABI: abi, Default: c.kernelAction(t.fallback), Calls: map[arch.ID][]filter.Clause{}}
-	c.prog.Notifies = c.prog.Notifies || d.Default == filter.Notify
-	for _, id := range c.spoken().IDs() {
+	d := draft{abi: abi, carries: c.carries}
+	spoken := c.spoken()
+	for _, id := range spoken.Union(c.o.Watch).IDs() {
 		if _, ok := abi.NumberOf(id); !ok && !c.carries.Has(id) {
 			continue
 		}
@@ -175,7 +193,27 @@ func (c *compilation) compileABI(abi arch.ABI) {
 		if list == nil {
 			continue
 		}
-		c.judge(abi, id, &list)
+		if spoken.Has(id) {
+			c.judge(abi, id, &list)
+		}
+		d.calls = append(d.calls, drafted{id, list})
+	}
+	return d
+}
+
+// compileABI makes the filter's lists and the supervisor's.
+func (c *compilation) compileABI(draft *draft) {
+	abi := draft.abi
+	c.carries = draft.carries
+	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
+	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}}
+	c.prog.Notifies = c.prog.Notifies || d.Default == filter.Notify
+	spoken := c.spoken()
+	for _, dr := range draft.calls {
+		id, list := dr.id, dr.list
+		if !c.prog.Performs && !spoken.Has(id) {
+			continue
+		}
 		d.Calls[id] = c.lower(abi, id, &list)
 		c.carried(abi, id, list)
 		t.set(id, list)

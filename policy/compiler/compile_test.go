@@ -46,8 +46,8 @@ func verdict(t *testing.T, p *Program, call string, abi arch.ABI) policy.Decisio
 	if got == filter.Notify {
 		return d
 	}
-	c2 := compilation{}
-	if want := c2.kernelAction(d); got != want {
+	c2 := compilation{prog: &Program{}}
+	if want := c2.kernelAction(0, d); got != want {
 		t.Errorf("%s: the filter says %v, the supervisor %v (%v)", call, got, want, d)
 	}
 	return d

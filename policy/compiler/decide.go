@@ -60,6 +60,7 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	ctx := d.contexts.Get().(*cond.Context)
 	defer d.contexts.Put(ctx)
 	ctx.Reset(c, nil)
+	ctx.Paths = r.Paths
 	if d.caller != nil && t.asks[t.index[c.ID]-1] {
 		ctx.Caller = d.caller(r.Caller)
 	}
@@ -67,7 +68,26 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	if c.Mux != 0 && decision.Verdict.Continues() && conditional(list) {
 		return carriedDenial(decision)
 	}
+	if decision.Verdict == policy.Perform && onlyHandle(c) {
+		decision.Verdict, decision.Note = policy.Allow, "O_PATH: judged, and left to the kernel"
+	}
 	return decision
+}
+
+// onlyHandle says whether an opening gives no access to what it opens. Such a descriptor cannot be injected, and need not be: what is
+// done with it is judged by what it refers to then. The flags are a register's; those of openat2(2) are memory, and could change.
+func onlyHandle(c *arch.Call) bool {
+	const oPath = 0o10000000 // O_PATH of include/uapi/asm-generic/fcntl.h and of all ABIs but sparc64's
+	flags := 0
+	switch c.Name {
+	case "open":
+		flags = 1
+	case "openat":
+		flags = 2
+	default:
+		return false
+	}
+	return flags < len(c.Args) && c.ABI != arch.SPARC64 && c.Args[flags].Raw&oPath != 0
 }
 
 // conditional says whether what a call is like decides if it is refused.

@@ -25,6 +25,7 @@ type entry struct {
 	guard    *guard // instead of expr
 	decision policy.Decision
 	accepted bool   // race: accepted
+	checked  bool   // left to the kernel after a look at its path
 	engine   Engine // of its outcome, set by judge
 }
 
@@ -132,10 +133,15 @@ func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 }
 
 func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entry, bounded bool) {
+	if c.o.Checked.Has(id) {
+		c.check(e, looked != nil)
+		return
+	}
 	if e.decision.Verdict == policy.Perform && !c.o.Performable.Has(id) {
 		c.fail(fmt.Errorf("%s: rule %s: the supervisor cannot perform %s: leave the call out, or deny or allow it", e.pos, e.origin, id))
 		return
 	}
+	c.prog.Performs = c.prog.Performs || e.decision.Verdict == policy.Perform
 	if looked == nil || e.accepted || !e.decision.Verdict.Continues() {
 		return
 	}
@@ -144,9 +150,19 @@ func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entr
 	}
 	if c.o.Performable.Has(id) {
 		e.decision.Verdict = policy.Perform
+		c.prog.Performs = true
 		return
 	}
 	c.fail(raceError(e, at, id, looked))
+}
+
+// check leaves a call to the kernel that was looked at.
+func (c *compilation) check(e *entry, looked bool) {
+	if e.decision.Verdict == policy.Perform {
+		e.decision.Verdict = policy.Allow
+	}
+	c.prog.Performs = c.prog.Performs || looked && !e.accepted
+	e.checked = looked && e.decision.Verdict.Continues()
 }
 
 // raceError names the rule, the argument and the ways out.

@@ -17,7 +17,7 @@ const maxAlternatives = 64
 func (c *compilation) lower(abi arch.ABI, id arch.ID, list *[]entry) (clauses []filter.Clause) {
 	for i := range *list {
 		e := &(*list)[i]
-		action := c.kernelAction(e.decision)
+		action := c.kernelAction(id, e.decision)
 		alternatives, exact := c.alternatives(e)
 		if !exact {
 			action = filter.Notify
@@ -32,7 +32,10 @@ func (c *compilation) lower(abi arch.ABI, id arch.ID, list *[]entry) (clauses []
 }
 
 // kernelAction is what a filter can do for a decision. Notify: only a supervisor can, or it is to be recorded.
-func (c *compilation) kernelAction(d policy.Decision) filter.Action {
+func (c *compilation) kernelAction(id arch.ID, d policy.Decision) filter.Action {
+	if c.prog.Performs && d.Verdict.Continues() && c.o.Watch.Has(id) {
+		return filter.Notify
+	}
 	if c.o.Record && !d.Quiet && d.Verdict != policy.Allow {
 		return filter.Notify
 	}
@@ -114,10 +117,14 @@ func (c *compilation) explain(abi arch.ABI, id arch.ID, e *entry, action filter.
 	switch {
 	case e.engine == Landlock:
 		c.report(abi, id, e, Landlock, "the kernel bounds what the call can reach")
+	case c.prog.Performs && action == filter.Notify && e.decision.Verdict == policy.Allow && c.o.Watch.Has(id) && len(e.pointers()) == 0:
+		c.report(abi, id, e, Supervisor, "it changes what the caller is, which performing has to know; nothing is decided")
 	case e.decision.Verdict == policy.Perform:
 		c.report(abi, id, e, Performed, "done from the supervisor's own copy of the arguments")
 	case e.accepted && len(e.pointers()) > 0:
 		c.report(abi, id, e, AcceptedRace, "race: accepted: memory is looked at, then the kernel reads it again")
+	case e.checked:
+		c.report(abi, id, e, Supervisor, "its path is judged; whatever it reaches is judged again when it is used")
 	case len(e.pointers()) > 0:
 		c.report(abi, id, e, Supervisor, "memory is looked at, and the call is not run: there is nothing to race for")
 	case exact && action != filter.Notify:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
 )
 
 // CallerInfo says who makes the call. Each is asked at most once for a call, and only if a condition needs it. An error makes
@@ -23,9 +24,9 @@ type CallerInfo interface {
 type Context struct {
 	Call   *arch.Call
 	Caller CallerInfo // nil: what asks for the caller is an error
-	// Path returns the path that an argument of the call means to the kernel, absolute and clean; false: nobody knows, which is
+	// Paths gives the path that an argument of the call means to the kernel, absolute and clean; false: nobody knows, which is
 	// an error. It is asked for the null pointer and the empty path too. nil: see the package's comment.
-	Path func(arg int) (string, bool)
+	Paths policy.Paths
 
 	buf    []byte // what the slots hold
 	cached [numCached]cached
@@ -147,15 +148,15 @@ func (c *Context) argPath(arg int) ([]byte, error) {
 	if arg < 0 || arg >= slotExe {
 		return nil, errMultiplex
 	}
-	if c.Path == nil && arg < len(c.Call.Args) {
+	if c.Paths == nil && arg < len(c.Call.Args) {
 		c.ready(c.Call.Args[arg].Bytes)
 	}
 	return c.load(arg, fillPath)
 }
 
 func fillPath(c *Context, arg int) error {
-	if c.Path != nil {
-		p, ok := c.Path(arg)
+	if c.Paths != nil {
+		p, ok := c.Paths.Path(arg)
 		c.buf = append(c.buf, p...)
 		if !ok {
 			return errNoPath

@@ -33,6 +33,6 @@
 //
 // # Paths
 //
-// A path is what [Context.Path] says it is, else the argument made absolute and free of ".", ".." and empty components without
+// A path is what [Context.Paths] says it is, else the argument made absolute and free of ".", ".." and empty components without
 // looking at any file system. Bytes are compared as they are: a path need not be UTF-8.
 package cond

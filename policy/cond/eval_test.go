@@ -239,11 +239,11 @@ func TestMultiplexed(t *testing.T) {
 func TestResolver(t *testing.T) {
 	e := mustBind(t, arch.X86_64, "openat", `pathname.under("/etc")`)
 	call := makeCall(t, arch.X86_64, "openat", 5, "x", 0, 0)
-	c := &Context{Call: call, Path: func(arg int) (string, bool) { return "/etc/x", arg == 1 }}
+	c := &Context{Call: call, Paths: resolved(1)}
 	if got := outcome(e, c); got != "true" {
 		t.Error(got)
 	}
-	c = &Context{Call: call, Path: func(int) (string, bool) { return "/etc/x", false }}
+	c = &Context{Call: call, Paths: resolved(-1)}
 	if got := outcome(e, c); !strings.Contains(got, "cannot be resolved") {
 		t.Error(got)
 	}
@@ -263,3 +263,8 @@ func TestCallerAskedOnce(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// resolved knows one argument's path.
+type resolved int
+
+func (r resolved) Path(arg int) (string, bool) { return "/etc/x", arg == int(r) }

@@ -100,7 +100,7 @@ func (e *Expr) Pointers() (names []string) {
 	return slices.Compact(names)
 }
 
-// NeedsCaller reports whether the condition asks who makes the call. A relative path needs Cwd besides, unless Context.Path
+// NeedsCaller reports whether the condition asks who makes the call. A relative path needs Cwd besides, unless Context.Paths
 // resolves it.
 func (e *Expr) NeedsCaller() bool { return e.anyRef((*Ref).Caller) }
 

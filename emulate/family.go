@@ -1,0 +1,70 @@
+package emulate
+
+import (
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
+)
+
+// A Family performs a group of calls that are alike in what they need.
+type Family interface {
+	// Calls lists what it performs.
+	Calls() []Support
+	// Thread prepares the calling thread for performing. The caller's goroutine is locked to it and ends with it.
+	Thread() (Thread, error)
+	// Work makes room for one call at a time.
+	Work() Work
+	// Watch lists calls that change what the family remembers of a caller. Changing is told of each before the kernel runs it.
+	Watch() arch.Selection
+	// Calling is told of every call before anything else is done with it.
+	Calling(tid int)
+	// Changing is told of a watched call that the kernel is about to run.
+	Changing(tid int)
+}
+
+// Support says how a call is performed.
+type Support struct {
+	Call string
+	Note string // what is not as the kernel does it; "" if nothing
+	// Checked: the call is judged by the paths that it means, and then the kernel runs it. What it reaches if its path is exchanged
+	// meanwhile is of no use: every later call is judged by what it really reaches.
+	Checked bool
+}
+
+// A Thread is an operating system's thread that calls are performed on. It belongs to one goroutine, but for Interrupt.
+type Thread interface {
+	// Interrupt makes what blocks on the thread fail with EINTR, if anything does.
+	Interrupt()
+	Close()
+}
+
+// A Work is one call being performed. It serves one call after the other: Copy, Start, then Path and Perform, then End. It holds
+// copies and handles, never a reader of the target's memory.
+type Work interface {
+	// Copy reads what performing needs of the target's memory besides what is decoded. The call is decoded from the memory that
+	// it returns, so that decision and action see the same bytes.
+	Copy(raw *arch.Data, mem arch.Memory) arch.Memory
+	// Start takes the decoded call, of a target that has been found pending after the copying.
+	Start(t Thread, env Env, call *arch.Call)
+	// On moves the work to another thread.
+	On(t Thread)
+	// Paths gives the paths that the call's arguments mean, for the decision.
+	policy.Paths
+	// Perform carries the call out. Without wait it gives Later instead of doing what may block for long.
+	Perform(wait bool) Result
+	// End lets go of everything that the call held.
+	End()
+}
+
+// An Env is what performing may use of the supervisor.
+type Env struct {
+	ID     uint64 // of the notification
+	TID    int    // of the target
+	source unotify.Validator
+}
+
+// Valid says whether the call is still pending. A handle on the target counts only if this is nil after it was opened.
+func (e *Env) Valid() error { return e.source.Valid(e.ID) }
+
+// Validator is what Valid asks.
+func (e *Env) Validator() unotify.Validator { return e.source }

@@ -1,0 +1,120 @@
+package perform
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/unotify"
+)
+
+// A Family performs file-system calls. It implements emulate.Family.
+type Family struct {
+	targets *unotify.Targets
+	rows    [arch.NumIDs]*row
+	list    []row
+	log     hclog.Logger
+	proc    int // O_PATH descriptor of the proc file system
+	fds     int // of our own descriptors in it
+	pid     int
+	native  arch.ABI
+	newstat uintptr // the number of newfstatat(2)
+	callers callers
+	pool    pool
+	signal  sync.Once
+}
+
+// Options of a Family.
+type Options struct {
+	Targets *unotify.Targets
+	// Watched says that every call of Watch is notified, so that what is known of a caller can be kept until it makes one. Else it is
+	// read for every call, which costs about 15 microseconds.
+	Watched bool
+	Logger  hclog.Logger // nil: silent
+}
+
+// New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc, and Linux
+// 5.8.
+func New(o Options) (*Family, error) {
+	f := &Family{targets: o.Targets, list: rows(), log: o.Logger, pid: unix.Getpid(), proc: -1, fds: -1}
+	if f.log == nil {
+		f.log = hclog.NewNullLogger()
+	}
+	if err := f.open(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.native = arch.Native()
+	nr, _ := f.native.Number("newfstatat")
+	f.newstat = uintptr(nr)
+	for i := range f.list {
+		id, ok := arch.LookupID(f.list[i].call)
+		if !ok {
+			return nil, fmt.Errorf("no ABI has a call %s", f.list[i].call)
+		}
+		f.rows[id] = &f.list[i]
+	}
+	return f, f.callers.open(f, o.Watched)
+}
+
+func (f *Family) open() error {
+	var err error
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if f.proc, err = unix.Open("/proc", flags, 0); err != nil {
+		return fmt.Errorf("open the proc file system: %w", err)
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.proc, &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		return fmt.Errorf("/proc is no proc file system: %w", unix.ENODEV)
+	}
+	if f.fds, err = unix.Openat(f.proc, "self/fd", flags, 0); err != nil {
+		return fmt.Errorf("open /proc/self/fd: %w", err)
+	}
+	return nil
+}
+
+// Close frees what the family holds, when nothing is performed any more.
+func (f *Family) Close() error {
+	f.pool.close()
+	for _, fd := range []int{f.proc, f.fds} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	return nil
+}
+
+// Calls implements emulate.Family.
+func (f *Family) Calls() []emulate.Support { return Calls() }
+
+// Calls lists what the family performs.
+func Calls() []emulate.Support {
+	var list []emulate.Support
+	for _, r := range rows() {
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked})
+	}
+	return list
+}
+
+// Thread implements emulate.Family.
+func (f *Family) Thread() (emulate.Thread, error) {
+	t, err := f.newThread()
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Work implements emulate.Family.
+func (f *Family) Work() emulate.Work { return newOp(f) }
+
+// interruptSignal ends a system call of one of our threads: the one of unotify's receivers, whose handler does not restart calls.
+func (f *Family) interrupt(tid int) {
+	f.signal.Do(func() { unotify.ArmInterrupt() })                   //nolint:errcheck // then a call ends with its target
+	unix.Tgkill(f.pid, tid, syscall.Signal(unotify.InterruptSignal)) //nolint:errcheck // the thread may be gone
+}

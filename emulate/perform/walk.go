@@ -1,0 +1,229 @@
+package perform
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A walk goes along a path that meets procfs one component at a time. Every step is the kernel's; what it adds is who "self" is, and
+// that the supervisor's own entries are closed.
+type walk struct {
+	o       *op
+	cur     int // O_PATH
+	st      unix.Statx_t
+	todo    []byte // what is left of the path, without NUL
+	links   int    // followed so far
+	resolve uint64
+}
+
+// walk opens what a path leads to, as lookup does.
+func (o *op) walk(base int, text []byte, flags, resolve uint64, st *unix.Statx_t) (int, syscall.Errno) {
+	if resolve&(unix.RESOLVE_BENEATH|unix.RESOLVE_IN_ROOT) != 0 {
+		return -1, unix.ELOOP // as these have it with links that lead anywhere (openat2(2)); links of procfs are among them here
+	}
+	w := walk{o: o, cur: -1, todo: bytes.Clone(text[:len(text)-1]), resolve: resolve}
+	defer func() {
+		if w.cur >= 0 {
+			unix.Close(w.cur)
+		}
+	}()
+	errno := w.begin(base)
+	for errno == 0 && len(w.todo) > 0 {
+		errno = w.step(flags&unix.O_NOFOLLOW != 0)
+	}
+	if errno == 0 && flags&unix.O_DIRECTORY != 0 && w.st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		errno = unix.ENOTDIR
+	}
+	if errno != 0 {
+		return -1, errno
+	}
+	fd := w.cur
+	w.cur = -1
+	*st = w.st
+	return fd, 0
+}
+
+func (w *walk) begin(base int) syscall.Errno {
+	if w.todo[0] == '/' {
+		return w.root()
+	}
+	fd, err := unix.FcntlInt(uintptr(base), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return errnoOf(err)
+	}
+	return w.arrive(fd)
+}
+
+// root goes to the thread's root, which is the target's.
+func (w *walk) root() syscall.Errno {
+	fd, errno := w.o.t.openat2(unix.AT_FDCWD, []byte("/\x00"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	if errno != 0 {
+		return errno
+	}
+	return w.arrive(fd)
+}
+
+// arrive makes fd the place where the walk is, unless it is the supervisor's own.
+func (w *walk) arrive(fd int) syscall.Errno {
+	if w.cur >= 0 {
+		unix.Close(w.cur)
+	}
+	w.cur = fd
+	if errno := w.o.t.fstat(fd, &w.st); errno != 0 {
+		return errno
+	}
+	if w.o.t.inProc(fd, &w.st) && w.o.f.owns(fd, &w.st) {
+		return unix.EACCES
+	}
+	return 0
+}
+
+// step goes one component further.
+func (w *walk) step(nofollow bool) syscall.Errno {
+	if w.st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return unix.ENOTDIR
+	}
+	part, rest, slash := bytes.Cut(bytes.TrimLeft(w.todo, "/"), []byte("/"))
+	rest = bytes.TrimLeft(rest, "/")
+	if len(part) == 0 || string(part) == "." {
+		w.todo = rest
+		if len(part) == 0 {
+			return 0
+		}
+		part = []byte(".")
+	}
+	last := len(rest) == 0
+	w.todo = rest
+	fd, errno := w.open(part, unix.O_NOFOLLOW, 0)
+	if errno != 0 {
+		return errno
+	}
+	var st unix.Statx_t
+	if errno := w.o.t.fstat(fd, &st); errno != 0 {
+		unix.Close(fd)
+		return errno
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK && (!last || slash || !nofollow) {
+		return w.follow(fd, &st, part, last && slash)
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK && w.o.t.inProc(fd, &st) {
+		w.o.linkText = w.o.self(w.cur, fd, &w.st)
+	}
+	if errno := w.arrive(fd); errno != 0 || !last || !slash || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return errno
+	}
+	return unix.ENOTDIR
+}
+
+func (w *walk) open(part []byte, flags, resolve uint64) (int, syscall.Errno) {
+	name := append(append(w.o.bufs[3][:0], part...), 0)
+	how := unix.OpenHow{Flags: flags | unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve | w.resolve&unix.RESOLVE_NO_XDEV}
+	return w.o.t.openat2(w.cur, name, &how)
+}
+
+// follow goes where a symbolic link leads to.
+func (w *walk) follow(fd int, st *unix.Statx_t, part []byte, directory bool) syscall.Errno {
+	defer unix.Close(fd)
+	w.links++
+	switch {
+	case w.links > maxLinks, w.resolve&unix.RESOLVE_NO_SYMLINKS != 0:
+		return unix.ELOOP
+	case w.o.refusesLink(&w.st, st):
+		return unix.EACCES
+	case !w.o.t.inProc(fd, st):
+		return w.goOn(w.o.t.readLink(fd))
+	}
+	if self := w.o.self(w.cur, fd, &w.st); self != nil {
+		return w.goOn(self, 0)
+	}
+	if plain, errno := w.open(part, 0, unix.RESOLVE_NO_MAGICLINKS); errno != unix.ELOOP {
+		if errno == 0 {
+			unix.Close(plain)
+		}
+		return w.goOn(w.o.t.readLink(fd))
+	}
+	return w.jump(part, directory)
+}
+
+// goOn continues with a link's text.
+func (w *walk) goOn(text []byte, errno syscall.Errno) syscall.Errno {
+	switch {
+	case errno != 0:
+		return errno
+	case len(text) == 0:
+		return unix.ENOENT
+	case len(text)+len(w.todo) > unix.PathMax*maxLinks:
+		return unix.ENAMETOOLONG
+	}
+	next := bytes.Clone(text)
+	if len(w.todo) > 0 {
+		next = append(append(next, '/'), w.todo...)
+	}
+	w.todo = next
+	if text[0] == '/' {
+		return w.root()
+	}
+	return 0
+}
+
+// jump follows a link that leads to an object and not to a path (/proc/N/fd/N, cwd, root, exe).
+func (w *walk) jump(part []byte, directory bool) syscall.Errno {
+	if w.resolve&unix.RESOLVE_NO_MAGICLINKS != 0 {
+		return unix.ELOOP
+	}
+	fd, errno := w.open(part, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	if errno := w.arrive(fd); errno != 0 || !directory || w.st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return errno
+	}
+	return unix.ENOTDIR
+}
+
+// readLink is a held link's text.
+func (t *thread) readLink(fd int) ([]byte, syscall.Errno) {
+	buf := make([]byte, unix.PathMax)
+	r, errno := t.call(unix.SYS_READLINKAT, uintptr(fd), address(t.empty[:]), address(buf), uintptr(len(buf)), 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	return buf[:r], 0
+}
+
+// procRoot is PROC_ROOT_INO of include/linux/proc_fs.h.
+const procRoot = 1
+
+// self is what the links "self" and "thread-self" of a proc file system say to the target; nil for every other link.
+func (o *op) self(dir, link int, st *unix.Statx_t) []byte {
+	if st.Ino != procRoot {
+		return nil
+	}
+	text, errno := o.t.readLink(link)
+	if errno != 0 {
+		return nil
+	}
+	process, task, _ := bytes.Cut(text, []byte("/"))
+	if _, err := strconv.Atoi(string(process)); err != nil {
+		return nil
+	}
+	pid, tid, ok := o.idsIn(dir)
+	switch {
+	case !ok:
+		return []byte{0} // a name that is not there: the target is not in that pid namespace
+	case len(task) > 0:
+		return []byte(strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid))
+	}
+	return []byte(strconv.Itoa(pid))
+}
+
+// refusesLink is may_follow_link() of fs/namei.c: in a sticky directory that everybody may write to, nobody follows another's links.
+func (o *op) refusesLink(dir, link *unix.Statx_t) bool {
+	if dir.Mode&(unix.S_ISVTX|unix.S_IWOTH) != unix.S_ISVTX|unix.S_IWOTH || !o.f.callers.protectedLinks {
+		return false
+	}
+	return link.Uid != o.view.cred.UID.FS && link.Uid != dir.Uid
+}

@@ -1,0 +1,147 @@
+package perform
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/emulate"
+)
+
+// xattrRows are the calls on extended attributes (xattr(7)).
+func xattrRows() []row {
+	value := []rawArg{{ptr: 2, size: 3, most: maxRaw}}
+	args := []rawArg{{ptr: 4, size: 5, most: 4096}, {inside: true, most: maxRaw}}
+	return []row{
+		{call: "setxattr", paths: onlyPath(object), raw: value, do: setxattr},
+		{call: "lsetxattr", paths: onlyPath(link), raw: value, do: setxattr},
+		{call: "getxattr", paths: onlyPath(object), do: getxattr},
+		{call: "lgetxattr", paths: onlyPath(link), do: getxattr},
+		{call: "listxattr", paths: onlyPath(object), do: listxattr(1, 2)},
+		{call: "llistxattr", paths: onlyPath(link), do: listxattr(1, 2)},
+		{call: "removexattr", paths: onlyPath(object), do: removexattr(1)},
+		{call: "lremovexattr", paths: onlyPath(link), do: removexattr(1)},
+		{call: "setxattrat", paths: flagged(1, 0, 2), raw: args, do: setxattrat},
+		{call: "getxattrat", paths: flagged(1, 0, 2), raw: args, do: getxattrat},
+		{call: "listxattrat", paths: flagged(1, 0, 2), do: listxattrat},
+		{call: "removexattrat", paths: flagged(1, 0, 2), do: removexattrat},
+	}
+}
+
+func setxattr(o *op) emulate.Result {
+	value := &o.raws[0]
+	p := address(value.whole())
+	if value.size == 0 {
+		p = 0
+	}
+	return result(o.t.call(unix.SYS_SETXATTR, o.path(), address(o.text(1, 2)), p, uintptr(value.size), o.flags(4), 0))
+}
+
+// maxXattr is XATTR_SIZE_MAX and XATTR_LIST_MAX of include/uapi/linux/limits.h.
+const maxXattr = 64 << 10
+
+// room is memory for an answer of the size that the target asks for; the kernel takes no more than it can need.
+func (o *op) room(size uint64) ([]byte, uintptr) {
+	if size == 0 {
+		return nil, 0
+	}
+	out := o.buffer(int(min(size, maxXattr)))
+	return out, uintptr(len(out))
+}
+
+func getxattr(o *op) emulate.Result {
+	out, size := o.room(o.size(3))
+	r, errno := o.t.call(unix.SYS_GETXATTR, o.path(), address(o.text(1, 2)), address(out), size, 0, 0)
+	return o.filled(r, errno, 2, out)
+}
+
+// size is a size_t of the target.
+func (o *op) size(i int) uint64 {
+	if o.call.ABI.Word() == 4 {
+		return uint64(uint32(o.arg(i)))
+	}
+	return o.arg(i)
+}
+
+func listxattr(list, size int) func(o *op) emulate.Result {
+	return func(o *op) emulate.Result {
+		out, n := o.room(o.size(size))
+		r, errno := o.t.call(unix.SYS_LISTXATTR, o.path(), address(out), n, 0, 0, 0)
+		return o.filled(r, errno, list, out)
+	}
+}
+
+func removexattr(name int) func(o *op) emulate.Result {
+	return func(o *op) emulate.Result {
+		return result(o.t.call(unix.SYS_REMOVEXATTR, o.path(), address(o.text(name, 2)), 0, 0, 0, 0))
+	}
+}
+
+// The *at forms have the same numbers everywhere: Linux 6.13.
+const (
+	sysSetxattrat    = 463
+	sysGetxattrat    = 464
+	sysListxattrat   = 465
+	sysRemovexattrat = 466
+)
+
+func setxattrat(o *op) emulate.Result {
+	value := &o.raws[1]
+	p := address(value.whole())
+	if value.size == 0 {
+		p = 0
+	}
+	fd, path := o.object()
+	return result(o.t.call(sysSetxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), o.xattrArgs(p), uintptr(o.raws[0].size)))
+}
+
+func getxattrat(o *op) emulate.Result {
+	out, n := o.room(o.raws[1].size)
+	fd, path := o.object()
+	args := o.xattrArgs(address(out))
+	if n == 0 && args != nowhere {
+		args = o.xattrArgs(0)
+	}
+	r, errno := o.t.call(sysGetxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), args, uintptr(o.raws[0].size))
+	if errno != 0 {
+		return emulate.Errno(errno)
+	}
+	res := emulate.Return(int64(r))
+	if n > 0 && r > 0 {
+		res = res.Write(o.raws[1].addr, out[:r])
+	}
+	return res
+}
+
+// xattrArgs is struct xattr_args (include/uapi/linux/xattr.h) with a value of ours.
+func (o *op) xattrArgs(value uintptr) uintptr {
+	b := o.raws[0].whole()
+	if len(b) >= 8 {
+		o.call.ABI.ByteOrder().PutUint64(b, uint64(value))
+	}
+	return address(b)
+}
+
+func listxattrat(o *op) emulate.Result {
+	fd, path := o.object()
+	out, n := o.room(o.size(4))
+	r, errno := o.t.call(sysListxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(out), n, 0)
+	return o.filled(r, errno, 3, out)
+}
+
+func removexattrat(o *op) emulate.Result {
+	fd, path := o.object()
+	return result(o.t.call(sysRemovexattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), 0, 0))
+}
+
+// filled gives the target what the kernel put into out.
+func (o *op) filled(r uintptr, errno syscall.Errno, param int, out []byte) emulate.Result {
+	if errno != 0 {
+		return emulate.Errno(errno)
+	}
+	res := emulate.Return(int64(r))
+	if len(out) > 0 && r > 0 {
+		res = res.Write(o.pointer(param), out[:r])
+	}
+	return res
+}
