@@ -50,8 +50,9 @@ type Work interface {
 	On(t Thread)
 	// Paths gives the paths that the call's arguments mean, for the decision.
 	policy.Paths
-	// Perform carries the call out. Without wait it gives Later instead of doing what may block for long.
-	Perform(wait bool) Result
+	// Perform carries the call out, and leaves what is hidden out of its result (nil: nothing is). Without wait it gives Later instead
+	// of doing what may block for long.
+	Perform(hide policy.Hider, wait bool) Result
 	// End lets go of everything that the call held.
 	End()
 }

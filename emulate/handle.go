@@ -113,7 +113,7 @@ func (s *Server) judge(l *leader, w Work) (ended bool) {
 		return true
 	}
 	l.ev.Decision = d
-	r := w.Perform(false)
+	r := w.Perform(d.Hide, false)
 	if r.kind == resultLater {
 		s.hand(l, w)
 		ended = false

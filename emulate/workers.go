@@ -148,7 +148,7 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 	stop := make(chan struct{})
 	defer close(stop)
 	go s.attend(j, t, stop)
-	return s.interrupted(j, j.work.Perform(true))
+	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 
 // attention is how often a blocked call's target is looked after. A signal handler runs that much later at most.

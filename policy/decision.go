@@ -44,6 +44,13 @@ type Decision struct {
 	Reason  string        // why, where the rule does not say it (a failure of the supervisor, say)
 	Note    string        // what else is to be known of the call, for the record
 	Version uint64        // of the policy
+	Hide    Hider         // of Perform: what a listing leaves out; nil: nothing
+}
+
+// A Hider knows paths that nobody is to know of.
+type Hider interface {
+	// Hidden is asked with clean absolute paths.
+	Hidden(path []byte) bool
 }
 
 // Denial is a decision to fail a call because of something that went wrong with it.
@@ -70,6 +77,8 @@ type Paths interface {
 	// Path is the absolute path, without symbolic links, that argument arg leads to, or of the name that it would create or
 	// remove; false: there is no telling, and the call cannot succeed.
 	Path(arg int) (path string, ok bool)
+	// New says whether nothing is there that argument arg leads to, so that the call would make it.
+	New(arg int) bool
 }
 
 // A Decider decides calls. It must be safe for use by several goroutines, must not block, and has no error result: what cannot

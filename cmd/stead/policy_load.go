@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -65,7 +66,7 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	}
 	performable, checked := performs()
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Performable: performable, Checked: checked, Watch: perform.Watch()})
+		Performable: performable, Checked: checked, Watch: perform.Watch(), Resolve: resolve})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -73,6 +74,19 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 		warn(w)
 	}
 	return prog, nil
+}
+
+// resolve follows a path's symbolic links as far as they go.
+func resolve(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return real
+	}
+	dir, base := filepath.Split(filepath.Clean(path))
+	if dir == "" || dir == path {
+		return path
+	}
+	return filepath.Join(resolve(filepath.Clean(dir)), base)
 }
 
 // performs lists what the supervisor performs, and what it judges only.

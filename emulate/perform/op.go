@@ -7,6 +7,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
 )
 
 // An op is one call being performed. It implements emulate.Work and is used again and again; its buffers are what the kernel reads
@@ -18,6 +19,7 @@ type op struct {
 	env  emulate.Env
 	call *arch.Call
 	row  *row
+	hide policy.Hider
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
 
@@ -89,7 +91,8 @@ func (o *op) closeBase(i int) {
 }
 
 // Perform implements emulate.Work.
-func (o *op) Perform(wait bool) emulate.Result {
+func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
+	o.hide = hide
 	if o.row.checked {
 		return emulate.Result{} // there is nothing to perform
 	}

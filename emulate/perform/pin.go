@@ -356,6 +356,16 @@ func (o *op) Path(arg int) (string, bool) {
 	return pin.path, pin.path != ""
 }
 
+// New implements policy.Paths.
+func (o *op) New(arg int) bool {
+	i := o.pathIndex(arg)
+	if i < 0 || o.become() != 0 {
+		return false
+	}
+	o.hold(i)
+	return o.pins[i].state == named
+}
+
 func (o *op) pathIndex(arg int) int {
 	for i := range o.row.paths {
 		if o.row.paths[i].path == arg {

@@ -64,7 +64,7 @@ func atPath(k kind) []pathArg { return []pathArg{{path: 1, dir: 0, kind: k, flag
 
 // rows are the calls of all families of files.
 func rows() (list []row) {
-	for _, group := range [][]row{openRows(), nameRows(), attributeRows(), statRows(), xattrRows(), watchRows()} {
+	for _, group := range [][]row{openRows(), nameRows(), attributeRows(), statRows(), xattrRows(), watchRows(), listingRows()} {
 		list = append(list, group...)
 	}
 	return list

@@ -61,8 +61,13 @@ func (c *compilation) shortForms() {
 	if doc.Network != nil {
 		c.area("network", doc.Network.Pos, networkCalls, landlock.Network)
 	}
+	if c.judged() {
+		c.files = c.newFileArea()
+	}
 	for i := range c.prog.Landlock.Rest {
-		c.rest(&c.prog.Landlock.Rest[i])
+		if r := &c.prog.Landlock.Rest[i]; c.files == nil || r.Area != landlock.Files {
+			c.rest(r)
+		}
 	}
 	c.unsupported()
 }

@@ -31,8 +31,10 @@ type Options struct {
 	Performable arch.Selection // calls that the supervisor can perform
 	Checked     arch.Selection // calls that may be judged and left to the kernel, since whatever they reach is judged again when it is used
 	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
-	BestEffort  bool           // what cannot be enforced is a warning, not an error
-	Record      bool           // refusals go to the supervisor, to be recorded, unless they are quiet
+	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.
+	Resolve    func(path string) string
+	BestEffort bool // what cannot be enforced is a warning, not an error
+	Record     bool // refusals go to the supervisor, to be recorded, unless they are quiet
 }
 
 // A Warning is something that its writer should know.
@@ -117,6 +119,7 @@ type compilation struct {
 	sources []*cond.Source // of doc.Rules; nil where the condition is wrong
 	errs    Errors
 	areas   []area
+	files   *fileArea      // of files:, where Landlock cannot say it
 	around  arch.Selection // goAround, if the policy refuses anything
 	bounds  arch.Selection // boundCalls
 	reports map[reportKey]*Enforcement
@@ -183,6 +186,9 @@ type drafted struct {
 func (c *compilation) draftABI(abi arch.ABI) draft {
 	c.carries = filter.Carried(abi)
 	c.bind(abi)
+	if c.o.Performable.Len() > 0 && c.judgesPaths() {
+		c.around = c.around.Union(selectCalls(treeCalls))
+	}
 	d := draft{abi: abi, carries: c.carries}
 	spoken := c.spoken()
 	for _, id := range spoken.Union(c.o.Watch).IDs() {
@@ -245,6 +251,11 @@ func (c *compilation) bind(abi arch.ABI) {
 		c.bound[i] = make(map[arch.ID]*cond.Expr, len(list))
 		for _, b := range list {
 			c.bound[i][b.ID] = b.Expr
+			b.Expr.Leaves(func(l cond.Leaf) {
+				if p, ok := l.(*cond.Path); ok {
+					c.alias(p)
+				}
+			})
 		}
 		c.bindCarried(abi, i)
 	}
@@ -255,6 +266,9 @@ func (c *compilation) spoken() (s arch.Selection) {
 	s = c.around
 	for i := range c.doc.Rules {
 		s = s.Union(c.doc.Rules[i].Calls)
+	}
+	if c.files != nil && c.files.hides() {
+		s = s.Union(selectCalls(listings)).Union(selectCalls(oldListing))
 	}
 	for i := range c.areas {
 		s = s.Union(c.areas[i].calls).Union(c.areas[i].guarded)

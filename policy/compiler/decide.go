@@ -20,7 +20,7 @@ type table struct {
 
 func (t *table) set(id arch.ID, list []entry) {
 	t.lists = append(t.lists, list)
-	t.asks = append(t.asks, slices.ContainsFunc(list, func(e entry) bool { return e.expr != nil && !e.expr.Registers() }))
+	t.asks = append(t.asks, slices.ContainsFunc(list, func(e entry) bool { return e.area != nil || e.expr != nil && !e.expr.Registers() }))
 	t.index[id] = uint16(len(t.lists))
 }
 
@@ -117,11 +117,26 @@ func decide(list []entry, ctx *cond.Context) policy.Decision {
 		if err != nil {
 			return undecided(e, ctx.Call, err)
 		}
+		if holds && e.area != nil {
+			return e.judge(ctx)
+		}
 		if holds {
 			return e.decision
 		}
 	}
 	return policy.Denial(0, "no entry of the list decides") // the last entry always holds
+}
+
+// judge asks an area. What it allows becomes of the call what the compiler has chosen: it is performed, or left to the kernel.
+func (e *entry) judge(ctx *cond.Context) policy.Decision {
+	d, err := e.area.decide(ctx)
+	if err != nil {
+		return undecided(e, ctx.Call, err)
+	}
+	if d.Verdict == policy.Perform {
+		return e.decision
+	}
+	return d
 }
 
 func (e *entry) holds(ctx *cond.Context) (bool, error) {

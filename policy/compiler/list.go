@@ -24,9 +24,11 @@ type entry struct {
 	expr     *cond.Expr
 	guard    *guard // instead of expr
 	decision policy.Decision
-	accepted bool   // race: accepted
-	checked  bool   // left to the kernel after a look at its path
-	engine   Engine // of its outcome, set by judge
+	accepted bool      // race: accepted
+	area     *fileArea // instead of expr: it decides, and holds always
+	looks    []string  // the parameters that area looks at
+	checked  bool      // left to the kernel after a look at its path
+	engine   Engine    // of its outcome, set by judge
 }
 
 // always says whether the entry holds for every call.
@@ -35,6 +37,9 @@ func (e *entry) always() bool { return e.guard == nil && (e.expr == nil || e.exp
 // pointers are what the entry's condition looks at that can change while the call is pending: parameters in memory, and the working
 // directory, which threads may share (clone(2), CLONE_FS).
 func (e *entry) pointers() (names []string) {
+	if e.area != nil {
+		return e.looks
+	}
 	if e.expr == nil {
 		return nil
 	}
@@ -77,11 +82,19 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 			Verdict: policy.Deny, Errno: eperm, Rule: "always", Version: c.prog.Version,
 			Reason: "it would go around the policy; a rule that names it may allow it"}})
 	}
+	if e, ok := c.listingEntry(id); ok {
+		e.order = order
+		return append(list, e)
+	}
 	for i := range c.areas {
 		a := &c.areas[i]
 		for _, g := range a.guards(abi, id) {
 			list = append(list, entry{origin: a.name, pos: a.pos, order: order + i, guard: g,
 				decision: policy.Decision{Verdict: policy.Deny, Errno: g.errno, Rule: a.name, Reason: g.reason, Version: c.prog.Version}})
+		}
+		if e, ok := c.judgedEntry(abi, id, a); ok {
+			e.order = order + i
+			return append(list, e)
 		}
 		if a.calls.Has(id) {
 			return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: Landlock,
@@ -92,6 +105,17 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 		decision: decisionOf(c.doc.Default, "default", c.prog.Version)})
 }
 
+// judgedEntry is the end of a file call's list where the supervisor judges it.
+func (c *compilation) judgedEntry(abi arch.ABI, id arch.ID, a *area) (entry, bool) {
+	if c.files == nil || a.name != "files" || !a.calls.Has(id) || !c.o.Performable.Has(id) && !c.o.Checked.Has(id) {
+		return entry{}, false
+	}
+	c.files.use(abi, id)
+	d := c.files.allowed
+	d.Verdict = policy.Allow // judge makes it Perform
+	return entry{origin: a.name, pos: a.pos, area: c.files, looks: c.files.names(abi, id), decision: d}, true
+}
+
 func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
 	return policy.Decision{Verdict: a.Verdict, Errno: a.Errno, Value: a.Value, Quiet: a.Quiet, Rule: rule, Version: version}
 }
@@ -99,6 +123,32 @@ func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
 // goAround are calls that reach what a policy refuses by other ways than the calls that it sees: submission queues, handles
 // without paths, and the memory, descriptors and registers of processes outside.
 const goAround = "io_uring_setup,open_by_handle_at,userfaultfd,ptrace,process_vm_writev,pidfd_getfd"
+
+// treeCalls give objects other paths, so that what is judged by its path could be reached by another.
+const treeCalls = "mount,move_mount,open_tree,?open_tree_attr,fsmount,pivot_root"
+
+// judgesPaths says whether some rule, or files:, is about what calls reach by paths.
+func (c *compilation) judgesPaths() bool {
+	if c.files != nil {
+		return true
+	}
+	for i, calls := range c.bound {
+		if c.doc.Rules[i].Race {
+			continue
+		}
+		for _, e := range calls {
+			found := false
+			e.Leaves(func(l cond.Leaf) {
+				p, ok := l.(*cond.Path)
+				found = found || ok && p.Ref.Pointer()
+			})
+			if found {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // restricts says whether a document refuses anything at all.
 func restricts(doc *policy.Document) bool {
@@ -122,7 +172,7 @@ func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 	for i := range *list {
 		e := &(*list)[i]
 		if p := e.pointers(); len(p) > 0 && !e.accepted {
-			beyond := c.beyond(e.expr)
+			beyond := e.expr != nil && c.beyond(e.expr)
 			if looked == nil || bounded {
 				looked, at = p, e
 			}

@@ -71,7 +71,7 @@ func (c *compilation) alternatives(e *entry) (list [][]filter.Compare, exact boo
 		return e.guard.alternatives, true
 	}
 	if e.always() {
-		return [][]filter.Compare{nil}, true
+		return [][]filter.Compare{nil}, e.area == nil
 	}
 	wide, exact := e.expr.DNF(maxAlternatives)
 	if !exact {

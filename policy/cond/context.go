@@ -143,6 +143,9 @@ func (c *Context) id(which int) (uint64, error) {
 	return uint64(id), err
 }
 
+// PathOf returns the path that an argument means, good until the next Reset.
+func (c *Context) PathOf(arg int) ([]byte, error) { return c.argPath(arg) }
+
 // argPath returns the path that an argument means.
 func (c *Context) argPath(arg int) ([]byte, error) {
 	if arg < 0 || arg >= slotExe {

@@ -268,3 +268,5 @@ func TestCallerAskedOnce(t *testing.T) {
 type resolved int
 
 func (r resolved) Path(arg int) (string, bool) { return "/etc/x", arg == int(r) }
+
+func (r resolved) New(int) bool { return false }

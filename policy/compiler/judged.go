@@ -1,0 +1,294 @@
+package compiler
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/policy/cond"
+)
+
+// A fileArea is what `files:` says where Landlock cannot say it (hide, deny inside what is allowed, globs): the supervisor judges every
+// file call by the paths that it means, and performs it.
+type fileArea struct {
+	hide, deny  cond.Path
+	allow       [create + 1]cond.Path // by access: each list allows what the ones before it are about too
+	eacces      policy.Decision
+	enoent      policy.Decision
+	allowed     policy.Decision
+	uses        map[arch.ID][]use
+	openCall    map[arch.ID]bool
+	protectsAny []string // hidden and denied paths: a directory above one must not be moved away from it
+}
+
+// An access is how much a call does to what a path names. What tells of an inode is always allowed, as under Landlock, but for what is
+// hidden or denied.
+type access uint8
+
+const (
+	look access = iota
+	read
+	write
+	create
+)
+
+// A use is a parameter's.
+type use struct {
+	param int
+	level access
+}
+
+// usesOf are the accesses of the calls that always need the same; the calls that open are looked at one by one.
+const (
+	createUses = "mkdir,mkdirat,mknod,mknodat,unlink,unlinkat,rmdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+	writeUses  = "truncate,truncate64,*chmod*,*chown*,utim*,futimesat,*setxattr*,*removexattr*,file_setattr"
+	openUses   = "open,openat,openat2,creat"
+)
+
+// judged says whether the supervisor has to judge the file calls.
+func (c *compilation) judged() bool {
+	if c.doc.Files == nil || c.o.Performable.Len() == 0 {
+		return false
+	}
+	for i := range c.prog.Landlock.Rest {
+		if c.prog.Landlock.Rest[i].Form != "files: exec" && strings.HasPrefix(c.prog.Landlock.Rest[i].Form, "files: ") {
+			return true
+		}
+	}
+	return false
+}
+
+// newFileArea makes the judge of `files:`.
+func (c *compilation) newFileArea() *fileArea {
+	f := c.doc.Files
+	of := func(v policy.Verdict, errno syscall.Errno) policy.Decision {
+		return decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", c.prog.Version)
+	}
+	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{},
+		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), allowed: of(policy.Perform, 0)}
+	a.hide, a.deny = c.matcher(f.Hide), c.matcher(f.Refuse)
+	a.allow[create] = c.matcher(f.Create)
+	a.allow[write] = c.matcher(f.Create, f.Write)
+	a.allow[read] = c.matcher(f.Create, f.Write, f.Read)
+	for _, list := range [][]policy.Pattern{f.Hide, f.Refuse} {
+		for i := range list {
+			a.protectsAny = append(a.protectsAny, c.resolved(fixedPart(&list[i]))...)
+		}
+	}
+	for _, id := range selectCalls(openUses).IDs() {
+		a.openCall[id] = true
+	}
+	return a
+}
+
+// enoent is ENOENT of include/uapi/asm-generic/errno-base.h.
+const enoent = 2
+
+// fixedPart is a pattern's path before its first wildcard.
+func fixedPart(p *policy.Pattern) string {
+	if !p.Glob {
+		return p.Path
+	}
+	i := strings.IndexAny(p.Path, `*?[\`)
+	if i < 0 {
+		return p.Path
+	}
+	return path.Dir(p.Path[:i] + "x")
+}
+
+// matcher makes one test of lists of patterns. A symbolic link in a pattern stands for what it leads to as well, since calls are judged
+// by what they reach.
+func (c *compilation) matcher(lists ...[]policy.Pattern) (m cond.Path) {
+	var under []string
+	for _, list := range lists {
+		for i := range list {
+			p := &list[i]
+			if !p.Glob {
+				under = append(under, c.resolved(p.Path)...)
+				continue
+			}
+			g, err := cond.CompileGlob(p.Path)
+			if err != nil {
+				c.fail(err)
+				continue
+			}
+			m.Globs = append(m.Globs, g)
+		}
+	}
+	m.Under = cond.NewPathSet(under)
+	return m
+}
+
+// resolved is a path, what it leads to, and its own name in the directory that it leads to: calls are judged by what they reach.
+func (c *compilation) resolved(at string) []string {
+	at = path.Clean(at)
+	list := []string{at}
+	if c.o.Resolve == nil {
+		return list
+	}
+	for _, real := range []string{c.o.Resolve(at), path.Join(c.o.Resolve(path.Dir(at)), path.Base(at))} {
+		if at != "/" && path.IsAbs(real) && !slices.Contains(list, real) {
+			list = append(list, real)
+		}
+	}
+	return list
+}
+
+// alias adds to a test of a call's path what its constants lead to.
+func (c *compilation) alias(p *cond.Path) {
+	if !p.Ref.Pointer() {
+		return
+	}
+	if p.Under != nil {
+		var under []string
+		for _, at := range p.Under.Paths() {
+			under = append(under, c.resolved(at)...)
+		}
+		p.Under = cond.NewPathSet(under)
+	}
+	var equal []string
+	for _, at := range p.Equal {
+		equal = append(equal, c.resolved(at)...)
+	}
+	slices.Sort(equal)
+	p.Equal = slices.Compact(equal)
+}
+
+// use finds what a call does to its paths.
+func (a *fileArea) use(abi arch.ABI, id arch.ID) {
+	sig := abi.Signature(id)
+	if sig == nil || a.uses[id] != nil {
+		return
+	}
+	level := look
+	switch {
+	case selectCalls(createUses).Has(id):
+		level = create
+	case selectCalls(writeUses).Has(id):
+		level = write
+	}
+	for i := range sig.Params {
+		p := &sig.Params[i]
+		if p.Kind == arch.KindPath && p.Dir != arch.Out && p.Name != "target" {
+			a.uses[id] = append(a.uses[id], use{i, level})
+		}
+	}
+}
+
+// names are the parameters that are looked at.
+func (a *fileArea) names(abi arch.ABI, id arch.ID) (list []string) {
+	sig := abi.Signature(id)
+	for _, u := range a.uses[id] {
+		list = append(list, sig.Params[u.param].Name)
+	}
+	return list
+}
+
+// decide judges a call.
+func (a *fileArea) decide(ctx *cond.Context) (policy.Decision, error) {
+	c := ctx.Call
+	for _, u := range a.uses[c.ID] {
+		at, err := ctx.PathOf(u.param)
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		level := u.level
+		if a.openCall[c.ID] {
+			level = openLevel(ctx, u.param)
+		}
+		if d := a.judge(at, level); d != nil {
+			return *d, nil
+		}
+		if level == create && a.above(at) {
+			d := a.eacces
+			d.Reason = "it holds something that is hidden or denied by its path"
+			return d, nil
+		}
+	}
+	return a.allowed, nil
+}
+
+// Hidden implements policy.Hider.
+func (a *fileArea) Hidden(at []byte) bool { return a.hide.Holds(at) }
+
+// hides says whether listings have to leave something out.
+func (a *fileArea) hides() bool { return len(a.hide.Under.Paths()) > 0 || len(a.hide.Globs) > 0 }
+
+// listings are the calls that list a directory. The old readdir(2), which nobody uses, is refused where something is hidden.
+const (
+	listings   = "getdents,getdents64"
+	oldListing = "?readdir"
+)
+
+// listingEntry is the end of the list of a call that lists a directory.
+func (c *compilation) listingEntry(id arch.ID) (entry, bool) {
+	if c.files == nil || !c.files.hides() {
+		return entry{}, false
+	}
+	d := decisionOf(policy.Action{Verdict: policy.Perform}, "files", c.prog.Version)
+	d.Hide = c.files
+	switch {
+	case selectCalls(oldListing).Has(id):
+		d = decisionOf(policy.Action{Verdict: policy.Deny, Errno: badABI}, "files", c.prog.Version)
+	case !selectCalls(listings).Has(id):
+		return entry{}, false
+	}
+	return entry{origin: "files", pos: c.doc.Files.Pos, decision: d}, true
+}
+
+// judge refuses; nil: it does not. What has no path (a pipe, a socket) is reached through the caller's own descriptor only.
+func (a *fileArea) judge(at []byte, level access) *policy.Decision {
+	switch {
+	case len(at) > 0 && at[0] != '/':
+		return nil
+	case a.hide.Holds(at):
+		return &a.enoent
+	case a.deny.Holds(at):
+		return &a.eacces
+	case level == look || a.allow[level].Holds(at):
+		return nil
+	}
+	return &a.eacces
+}
+
+// above says whether something protected lies below a path: moving that away would give it another path.
+func (a *fileArea) above(at []byte) bool {
+	for _, p := range a.protectsAny {
+		if len(p) > len(at) && p[len(at)] == '/' && p[:len(at)] == string(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// openLevel is what opening does (open(2)).
+func openLevel(ctx *cond.Context, param int) access {
+	c := ctx.Call
+	flags := uint64(0)
+	switch v, how := c.Arg("flags"), c.Arg("how"); {
+	case c.Name == "creat":
+		flags = constant(c.ABI, "O_CREAT") | constant(c.ABI, "O_WRONLY")
+	case v != nil:
+		flags = v.Raw
+	case how != nil && how.Field("flags") != nil:
+		flags = how.Field("flags").Raw
+	}
+	has := func(name string) bool { f := constant(c.ABI, name); return flags&f == f }
+	switch {
+	case has("O_PATH"):
+		return look
+	case has("O_TMPFILE"), has("O_CREAT") && ctx.Paths != nil && ctx.Paths.New(param):
+		return create
+	case flags&constant(c.ABI, "O_ACCMODE") != constant(c.ABI, "O_RDONLY"), has("O_TRUNC"):
+		return write
+	}
+	return read
+}
+
+func constant(abi arch.ABI, name string) uint64 {
+	v, _ := arch.LookupConst(name, abi)
+	return v
+}
