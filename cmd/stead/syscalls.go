@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 )
 
@@ -46,13 +48,23 @@ type syscallRow struct {
 	Params  []string `json:"parameters"`
 	Traced  string   `json:"traced"`  // "default", "all" (with --all) or "named" (only when named: notifying it is not safe)
 	Decoded bool     `json:"decoded"` // its arguments are known
+	// Performed: "yes", "judged" (by the paths that it means, then the kernel runs it) or "no".
+	Performed string `json:"performed"`
+	Note      string `json:"note,omitempty"` // what a performed call does otherwise than the kernel
 }
 
 func syscallRows(a arch.ABI) (rows []syscallRow) {
 	byDefault, all := policy.TraceDefault(), policy.TraceAll()
+	support := map[string]emulate.Support{}
+	for _, s := range perform.Calls() {
+		support[s.Call] = s
+	}
 	for nr, name := range a.Calls() {
 		id := a.ID(nr)
-		row := syscallRow{Number: nr, Name: name, Params: []string{}, Traced: "named"}
+		row := syscallRow{Number: nr, Name: name, Params: []string{}, Traced: "named", Performed: "no"}
+		if s, ok := support[name]; ok {
+			row.Performed, row.Note = map[bool]string{false: "yes", true: "judged"}[s.Checked], s.Note
+		}
 		switch {
 		case byDefault.Has(id):
 			row.Traced = "default"
@@ -81,13 +93,16 @@ func writeSyscallsJSON(w io.Writer, a arch.ABI) error {
 
 func writeSyscalls(w io.Writer, a arch.ABI) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "NUMBER\tTRACED\tDECODED\tCALL (%s)\n", a)
+	fmt.Fprintf(t, "NUMBER\tTRACED\tDECODED\tPERFORMED\tCALL (%s)\n", a)
 	for _, r := range syscallRows(a) {
 		params, decoded := "?", "no"
 		if r.Decoded {
 			params, decoded = strings.Join(r.Params, ", "), "yes"
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s(%s)\n", r.Number, r.Traced, decoded, r.Name, params)
+		if r.Note != "" {
+			r.Note = "  # " + r.Note
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s(%s)%s\n", r.Number, r.Traced, decoded, r.Performed, r.Name, params, r.Note)
 	}
 	return t.Flush()
 }

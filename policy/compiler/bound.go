@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/cond"
 )
@@ -61,7 +62,11 @@ func (c *compilation) beyondPath(p *cond.Path) bool {
 // reaches says whether Landlock allows anything at a path, above or below it.
 func (c *compilation) reaches(at string) bool {
 	for i := range c.prog.Landlock.Ruleset.Paths {
-		allowed := c.prog.Landlock.Ruleset.Paths[i].Path
+		rule := &c.prog.Landlock.Ruleset.Paths[i]
+		if rule.Allow&^landlockabi.Refer == 0 {
+			continue // renaming and linking as before, where only execution is closed
+		}
+		allowed := rule.Path
 		if within(allowed, at) || within(at, allowed) {
 			return true
 		}

@@ -57,7 +57,9 @@ type Program struct {
 	Notifies     bool   // some call is notified: without, no supervisor is needed
 	Performs     bool   // some call is performed, or judged by the paths that it means
 
-	tables [arch.NumABIs]*table
+	tables    [arch.NumABIs]*table
+	protected []string       // what rules refuse by its path
+	renames   arch.Selection //
 }
 
 // Errors are all that is wrong with a policy.
@@ -78,6 +80,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 		o.ABIs = filter.NativeABIs()
 	}
 	c := &compilation{doc: doc, o: o, prog: &Program{Document: doc, Version: version(doc)}}
+	c.prog.renames = selectCalls(renames)
 	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: o.Landlock})
 	c.parse()
 	c.shortForms()
@@ -94,6 +97,9 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	}
 	c.prog.Lists.BadABI = filter.Errno(badABI)
 	c.unreached()
+	for _, u := range c.unperformed {
+		c.warn(u.pos, "rule %s looks at paths, and the supervisor cannot perform %s: refused; a rule before this one may allow them", u.origin, u.calls)
+	}
 	c.collect()
 	if len(c.errs) > 0 {
 		return nil, c.errs
@@ -113,19 +119,20 @@ func version(doc *policy.Document) (v uint64) {
 }
 
 type compilation struct {
-	doc     *policy.Document
-	o       Options
-	prog    *Program
-	sources []*cond.Source // of doc.Rules; nil where the condition is wrong
-	errs    Errors
-	areas   []area
-	files   *fileArea      // of files:, where Landlock cannot say it
-	around  arch.Selection // goAround, if the policy refuses anything
-	bounds  arch.Selection // boundCalls
-	reports map[reportKey]*Enforcement
-	reached []bool                   // rules that some call can reach
-	bound   []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
-	carries arch.Selection           // calls that may come in a multiplexer of that ABI
+	doc         *policy.Document
+	o           Options
+	prog        *Program
+	sources     []*cond.Source // of doc.Rules; nil where the condition is wrong
+	errs        Errors
+	areas       []area
+	unperformed []unperformed
+	files       *fileArea      // of files:, where Landlock cannot say it
+	around      arch.Selection // goAround, if the policy refuses anything
+	bounds      arch.Selection // boundCalls
+	reports     map[reportKey]*Enforcement
+	reached     []bool                   // rules that some call can reach
+	bound       []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
+	carries     arch.Selection           // calls that may come in a multiplexer of that ABI
 }
 
 // selectCalls parses a list of this package; a test covers each.
@@ -254,6 +261,9 @@ func (c *compilation) bind(abi arch.ABI) {
 			b.Expr.Leaves(func(l cond.Leaf) {
 				if p, ok := l.(*cond.Path); ok {
 					c.alias(p)
+					if r := &c.doc.Rules[i]; p.Ref.Pointer() && !r.Race && refuses(r.Then.Verdict) {
+						c.protect(p)
+					}
 				}
 			})
 		}

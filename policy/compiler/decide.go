@@ -68,6 +68,10 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	if c.Mux != 0 && decision.Verdict.Continues() && conditional(list) {
 		return carriedDenial(decision)
 	}
+	if decision.Verdict == policy.Perform && d.prog.movesProtected(ctx) {
+		return policy.Decision{Verdict: policy.Deny, Errno: eacces, Rule: decision.Rule, Version: decision.Version,
+			Reason: "it would move something that a rule refuses by its path"}
+	}
 	if decision.Verdict == policy.Perform && onlyHandle(c) {
 		decision.Verdict, decision.Note = policy.Allow, "O_PATH: judged, and left to the kernel"
 	}

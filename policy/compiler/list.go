@@ -203,8 +203,37 @@ func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entr
 		c.prog.Performs = true
 		return
 	}
+	if c.o.Performable.Len() > 0 && selectCalls(refusable).Has(id) {
+		c.refused(at, id)
+		e.decision = policy.Decision{Verdict: policy.Deny, Errno: eperm, Rule: at.origin, Version: c.prog.Version,
+			Reason: "a rule looks at its path, and the supervisor cannot perform it"}
+		return
+	}
 	c.fail(raceError(e, at, id, looked))
 }
+
+// refused notes a call that is refused because it cannot be performed, for one warning about all of them.
+func (c *compilation) refused(at *entry, id arch.ID) {
+	for i := range c.unperformed {
+		if u := &c.unperformed[i]; u.origin == at.origin {
+			u.calls.Add(id)
+			return
+		}
+	}
+	u := unperformed{pos: at.pos, origin: at.origin}
+	u.calls.Add(id)
+	c.unperformed = append(c.unperformed, u)
+}
+
+// unperformed are calls that a rule's condition would need performed.
+type unperformed struct {
+	pos    policy.Pos
+	origin string
+	calls  arch.Selection
+}
+
+// refusable are the calls of strace's %file that are not performed and that ordinary programs do without.
+const refusable = "%file,!execve,!execveat,!?execv,!?exec_with_loader,!getcwd"
 
 // check leaves a call to the kernel that was looked at.
 func (c *compilation) check(e *entry, looked bool) {
