@@ -30,6 +30,10 @@ type place struct {
 	ino, mount   uint64
 }
 
+func placeOf(st *unix.Statx_t) place {
+	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
+}
+
 // callers knows what callers are. A thread's view is kept until any caller makes one of the calls that change views: those are
 // notified (Watch) before the kernel runs them, so while one may be under way, until its caller calls again, everything is read
 // afresh.
@@ -84,8 +88,10 @@ func (c *callers) protects(filetype uint16) int {
 		return c.regular
 	case unix.S_IFIFO:
 		return c.fifos
+	case unix.S_IFDIR:
+		return 0
 	}
-	return 0
+	return 1
 }
 
 // watchList are the calls that change what a caller is: its ids, rights, root, namespaces or umask.
@@ -170,14 +176,12 @@ func (c *callers) state(to *view, tid int, who unotify.Identity) (epoch uint64, 
 // forgetDead: a thread that has ended, or that was another when its process executed a program, changes nothing more.
 func (c *callers) forgetDead() {
 	for tid := range c.changing {
-		if unix.Tgkill(-1, tid, 0) == unix.ESRCH || !alive(tid) {
+		if unix.Kill(tid, 0) == unix.ESRCH {
 			delete(c.changing, tid)
 			c.epoch++
 		}
 	}
 }
-
-func alive(tid int) bool { return unix.Kill(tid, 0) != unix.ESRCH }
 
 func (c *callers) keep(v *view, tid int, who unotify.Identity, epoch uint64) {
 	c.mu.Lock()
@@ -207,7 +211,7 @@ func (c *callers) read(to *view, tid int, credentials func() (unotify.Credential
 	if err := unix.Statx(root, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|statxMntID, &st); err != nil {
 		return err
 	}
-	to.root = place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
+	to.root = placeOf(&st)
 	to.user = [40]byte{}
 	link, err := c.f.targets.Readlink(tid, "ns/user")
 	copy(to.user[:], link)

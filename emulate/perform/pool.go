@@ -81,12 +81,41 @@ func (p *pool) start(f *Family, v *view, env emulate.Env) (*thread, error) {
 		p.end(t)
 		return nil, err
 	}
-	var now view
-	if err := f.callers.read(&now, t.tid, t.credentials); err != nil || !now.same(v) {
+	if err := t.isLike(v); err != nil {
 		p.end(t)
-		return nil, fmt.Errorf("the caller's root or rights changed meanwhile (%v)", err)
+		return nil, err
 	}
 	return t, nil
+}
+
+// isLike makes sure that a thread sees what a caller saw. It asks the thread itself: who has the supervisor's memory in another user
+// namespace, has its links in proc closed to everybody else.
+func (t *thread) isLike(v *view) error {
+	var now view
+	var err error
+	if now.cred, err = t.credentials(); err != nil {
+		return err
+	}
+	var st unix.Statx_t
+	fd, errno := t.openat2(unix.AT_FDCWD, []byte("/\x00"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	if errno != 0 {
+		return fmt.Errorf("look at the root that a stand-in has taken: %w", errno)
+	}
+	defer unix.Close(fd)
+	if errno := t.fstat(fd, &st); errno != 0 {
+		return fmt.Errorf("look at the root that a stand-in has taken: %w", errno)
+	}
+	now.root = placeOf(&st)
+	name := []byte("thread-self/ns/user\x00")
+	r, errno := t.call(unix.SYS_READLINKAT, uintptr(t.f.proc), address(name), address(t.text[:]), uintptr(len(now.user)), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("look at a stand-in's user namespace: %w", errno)
+	}
+	copy(now.user[:], t.text[:r])
+	if !now.same(v) {
+		return fmt.Errorf("the caller's root or rights changed while its stand-in took them")
+	}
+	return nil
 }
 
 // give takes a thread back.
