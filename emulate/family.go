@@ -31,10 +31,8 @@ type Support struct {
 	Checked bool
 }
 
-// A Thread is an operating system's thread that calls are performed on. It belongs to one goroutine, but for Interrupt.
+// A Thread is an operating system's thread that calls are performed on. It belongs to one goroutine.
 type Thread interface {
-	// Interrupt makes what blocks on the thread fail with EINTR, if anything does.
-	Interrupt()
 	Close()
 }
 
@@ -53,6 +51,9 @@ type Work interface {
 	// Perform carries the call out, and leaves what is hidden out of its result (nil: nothing is). Without wait it gives Later instead
 	// of doing what may block for long.
 	Perform(hide policy.Hider, wait bool) Result
+	// Interrupt makes what blocks in Perform fail with EINTR, if anything does. Another goroutine calls it, again and again until
+	// Perform has come back.
+	Interrupt()
 	// End lets go of everything that the call held.
 	End()
 }

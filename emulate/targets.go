@@ -3,6 +3,7 @@ package emulate
 import (
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,8 @@ type Targets interface {
 	PID(tid int) int
 	// FDPath is what a descriptor of the thread refers to, as readlink of /proc/TID/fd says it; AT_FDCWD is the working directory.
 	FDPath(tid, fd int) (string, bool)
+	// Await waits until the thread ends, but not longer than d.
+	Await(tid int, d time.Duration)
 	// Signalled says whether a signal waits for the thread that it does not block, ignore or leave without effect.
 	Signalled(tid int) bool
 	// Kill ends the process of the thread that notification id came from with SIGKILL. v says whether it is still pending.
@@ -63,6 +66,8 @@ func (k kernelTargets) Kill(v unotify.Validator, id uint64, tid int) error {
 	}
 	return t.Kill()
 }
+
+func (k kernelTargets) Await(tid int, d time.Duration) { k.t.Await(tid, d) }
 
 func (k kernelTargets) Signalled(tid int) bool { return k.t.Signalled(tid) }
 

@@ -147,7 +147,7 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 	j.work.On(t)
 	stop := make(chan struct{})
 	defer close(stop)
-	go s.attend(j, t, stop)
+	go s.attend(j, stop)
 	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 
@@ -155,16 +155,20 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 const attention = 5 * time.Millisecond
 
 // attend ends the waiting of a call whose target has died or got a signal, as the kernel would.
-func (s *Server) attend(j *job, t Thread, stop <-chan struct{}) {
-	for {
+func (s *Server) attend(j *job, stop <-chan struct{}) {
+	for tid := int(j.n.TID); ; {
+		gone := s.src.Valid(j.n.ID) != nil
 		select {
 		case <-stop:
 			return
-		case <-time.After(attention):
+		default:
 		}
-		if s.src.Valid(j.n.ID) != nil || s.o.Targets.Signalled(int(j.n.TID)) {
-			t.Interrupt()
+		if gone || s.o.Targets.Signalled(tid) {
+			j.work.Interrupt()
+			time.Sleep(attention / 10)
+			continue
 		}
+		s.o.Targets.Await(tid, attention)
 	}
 }
 

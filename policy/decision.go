@@ -77,6 +77,8 @@ type Paths interface {
 	// Path is the absolute path, without symbolic links, that argument arg leads to, or of the name that it would create or
 	// remove; false: there is no telling, and the call cannot succeed.
 	Path(arg int) (path string, ok bool)
+	// Held says whether argument arg leads to something that the supervisor has hold of.
+	Held(arg int) bool
 	// New says whether nothing is there that argument arg leads to, so that the call would make it.
 	New(arg int) bool
 }

@@ -11,6 +11,7 @@ done
 go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-plain" ./bench/plain
 go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-policy" ./bench/policies
 go build -trimpath -buildvcs=false -o "$BIN/bench" ./bench
+go build -trimpath -buildvcs=false -o "$BIN/bench-workloads" ./bench/workloads
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -48,3 +49,4 @@ POLICY
 PYTHON=$(python3 -c 'import sys; print(sys.executable)') || PYTHON=python3
 export PYTHON
 "$BIN/bench" --work "$work" "$@"
+"$BIN/bench-workloads" --stead "$BIN/stead" --rounds 3

@@ -8,8 +8,8 @@ items() {
 	case $1 in
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox" ;;
-	bench) echo "go cc seccomp pkgconfig strace git python3" ;;
-	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script man2? multilib?" ;;
+	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
+	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 man2? multilib?" ;;
 	*) die "unknown group of dependencies: $1 (build, demo, test, bench)" ;;
 	esac
 }

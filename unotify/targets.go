@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -148,7 +149,9 @@ func (t *Targets) readIdentity(tid int, h handle) (Identity, error) {
 
 // OpenAt opens the file called name of thread tid in proc, as [Target] does for its handles; the caller validates, and closes the
 // descriptor, which is above 2. Errors are bare errnos: ENOENT, or ESRCH, for a thread that has ended.
-func (t *Targets) OpenAt(tid int, name string, flags int) (int, error) { return t.proc.OpenAt(tid, name, flags) }
+func (t *Targets) OpenAt(tid int, name string, flags int) (int, error) {
+	return t.proc.OpenAt(tid, name, flags)
+}
 
 // Readlink reads a link of thread tid in proc; the caller validates.
 func (t *Targets) Readlink(tid int, name string) (string, error) { return t.proc.Readlink(tid, name) }
@@ -157,6 +160,23 @@ func (t *Targets) Readlink(tid int, name string) (string, error) { return t.proc
 func (t *Targets) CredentialsOf(tid int) (Credentials, error) {
 	s, err := t.proc.Status(tid)
 	return credentials(&s), err
+}
+
+// Await waits until thread tid ends, but not longer than d (where threads have no pidfds: for d).
+func (t *Targets) Await(tid int, d time.Duration) {
+	fd, err := unix.PidfdOpen(tid, pidfdThread)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.PidfdOpen(tid, 0)
+	}
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	if err != nil {
+		time.Sleep(d)
+		return
+	}
+	defer unix.Close(fd)
+	unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(d.Milliseconds())) //nolint:errcheck // an early end does no harm
 }
 
 // Signalled says whether a signal that thread tid has a handler for waits to be delivered to it: what it is blocked in would end

@@ -24,7 +24,7 @@ func attributeRows() []row {
 		{call: "futimesat", paths: nullable(none), raw: times(2, 32, 16), do: utimes(2, none, microseconds)},
 		{call: "utimensat", paths: nullable(3), raw: times(2, 32, 16), do: utimes(2, 3, nanoseconds)},
 		{call: "utimensat_time64", paths: nullable(3), raw: times(2, 32, 32), do: utimes(2, 3, nanoseconds)},
-		{call: "file_setattr", paths: flagged(1, 0, 4), raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, do: setattr},
+		{call: "file_setattr", paths: maybeNull(1, 0, 4), raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, do: setattr},
 	}
 }
 
@@ -40,16 +40,16 @@ func nullable(flags int) []pathArg {
 
 // object is the held object as a descriptor with an empty path, for calls that take AT_EMPTY_PATH.
 func (o *op) object() (fd, path uintptr) {
-	if o.pins[0].unreadable {
-		return ^uintptr(0), nowhere
+	if o.pins[0].unusable {
+		return ^uintptr(0), address(o.t.long[:])
 	}
 	return uintptr(o.pins[0].fd), address(o.t.empty[:])
 }
 
 // path is the held object as a path, to be followed, for calls that take nothing else.
 func (o *op) path() uintptr {
-	if o.pins[0].unreadable {
-		return nowhere
+	if o.pins[0].unusable {
+		return address(o.t.long[:])
 	}
 	return address(o.t.held(o.pins[0].fd))
 }
@@ -120,13 +120,17 @@ func utimes(ptr, flags int, u unit) func(o *op) emulate.Result {
 			return emulate.Errno(bad)
 		}
 		fd, path := o.object()
-		return result(o.t.call(unix.SYS_UTIMENSAT, fd, path, t, o.atFlags(flags)|unix.AT_EMPTY_PATH, 0, 0))
+		at := o.atFlags(flags) | unix.AT_EMPTY_PATH
+		if o.pins[0].null { // of which the kernel asks more than of an empty one
+			path, at = 0, o.atFlags(flags)
+		}
+		return result(o.t.call(unix.SYS_UTIMENSAT, fd, path, t, at, 0, 0))
 	}
 }
 
 func setattr(o *op) emulate.Result {
-	fd, path := o.object()
-	return result(o.t.call(sysFileSetattr, fd, path, address(o.raws[0].whole()), uintptr(o.raws[0].size), o.flags(4)|unix.AT_EMPTY_PATH, 0))
+	fd, path, flags := o.attributed(4)
+	return result(o.t.call(sysFileSetattr, fd, path, address(o.raws[0].whole()), uintptr(o.raws[0].size), flags, 0))
 }
 
 // file_getattr and file_setattr have the same number everywhere: Linux 6.17.

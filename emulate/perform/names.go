@@ -46,9 +46,10 @@ func emptyIf(flags int) uint64 {
 }
 
 // at is where a name is to be: its directory's descriptor and itself, or what fails as the target's own would.
-func (p *pin) at() (dir, name uintptr) {
-	if p.unreadable {
-		return ^uintptr(0), nowhere
+func (o *op) at(i int) (dir, name uintptr) {
+	p := &o.pins[i]
+	if p.unusable {
+		return ^uintptr(0), address(o.t.long[:])
 	}
 	return uintptr(p.fd), address(p.name)
 }
@@ -56,7 +57,7 @@ func (p *pin) at() (dir, name uintptr) {
 func mkdir(mode int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
 		o.t.mask(o.view.umask)
-		dir, name := o.pins[0].at()
+		dir, name := o.at(0)
 		return result(o.t.call(unix.SYS_MKDIRAT, dir, name, o.flags(mode), 0, 0, 0))
 	}
 }
@@ -64,22 +65,22 @@ func mkdir(mode int) func(o *op) emulate.Result {
 func mknod(mode, dev int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
 		o.t.mask(o.view.umask)
-		dir, name := o.pins[0].at()
+		dir, name := o.at(0)
 		return result(o.t.call(unix.SYS_MKNODAT, dir, name, o.flags(mode), uintptr(uint32(o.reg(dev))), 0, 0))
 	}
 }
 
 func unlink(flags int, fixed uintptr) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
-		dir, name := o.pins[0].at()
+		dir, name := o.at(0)
 		return result(o.t.call(unix.SYS_UNLINKAT, dir, name, o.flags(flags)|fixed, 0, 0, 0))
 	}
 }
 
 func rename(flags int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
-		oldDir, oldName := o.pins[0].at()
-		newDir, newName := o.pins[1].at()
+		oldDir, oldName := o.at(0)
+		newDir, newName := o.at(1)
 		return result(o.t.call(unix.SYS_RENAMEAT2, oldDir, oldName, newDir, newName, o.flags(flags), 0))
 	}
 }
@@ -88,10 +89,10 @@ func rename(flags int) func(o *op) emulate.Result {
 func linkat(flags int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
 		old := address(o.t.held(o.pins[0].fd))
-		if o.pins[0].unreadable {
-			old = nowhere
+		if o.pins[0].unusable {
+			old = address(o.t.long[:])
 		}
-		newDir, newName := o.pins[1].at()
+		newDir, newName := o.at(1)
 		return result(o.t.call(unix.SYS_LINKAT, atCwd, old, newDir, newName, o.flags(flags)&^unix.AT_EMPTY_PATH|unix.AT_SYMLINK_FOLLOW, 0))
 	}
 }
@@ -100,7 +101,7 @@ func linkat(flags int) func(o *op) emulate.Result {
 const atCwd = ^uintptr(99)
 
 func symlink(o *op) emulate.Result {
-	dir, name := o.pins[0].at()
+	dir, name := o.at(0)
 	return result(o.t.call(unix.SYS_SYMLINKAT, address(o.text(0, 1)), dir, name, 0, 0, 0))
 }
 
@@ -115,8 +116,8 @@ func readlink(buf, size int) func(o *op) emulate.Result {
 		}
 		out := o.buffer(min(max(n, 1), maxLink))
 		fd, path := uintptr(pin.fd), address(o.t.empty[:])
-		if pin.unreadable {
-			fd, path = ^uintptr(0), nowhere
+		if pin.unusable {
+			fd, path = ^uintptr(0), address(o.t.long[:])
 		}
 		r, errno := o.t.call(unix.SYS_READLINKAT, fd, path, address(out), uintptr(uint32(min(n, maxLink))), 0, 0)
 		if errno != 0 {

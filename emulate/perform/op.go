@@ -1,6 +1,7 @@
 package perform
 
 import (
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type op struct {
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
 
+	acting   atomic.Pointer[thread] // while Perform may block
 	pins     [2]pin
 	linkText []byte // of the link to oneself that the path just walked ends in
 	raws     [2]snapshot
@@ -71,6 +73,13 @@ func (o *op) On(t emulate.Thread) {
 	}
 }
 
+// Interrupt implements emulate.Work.
+func (o *op) Interrupt() {
+	if t := o.acting.Load(); t != nil {
+		t.interrupt()
+	}
+}
+
 // End implements emulate.Work.
 func (o *op) End() {
 	for i := range o.pins {
@@ -99,10 +108,12 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 	if r, ok := o.ready(); !ok {
 		return r
 	}
-	o.own.interrupted.Store(false)
+	o.t.interrupted.Store(false)
 	if !wait && o.waits() {
 		return emulate.Later()
 	}
+	o.acting.Store(o.t)
+	defer o.acting.Store(nil)
 	return o.row.do(o)
 }
 
@@ -126,12 +137,12 @@ func (o *op) ready() (emulate.Result, bool) {
 }
 
 // refusal is what the kernel says of a path that leads nowhere. What it finds wrong with the other arguments first, it says first: the
-// call is made with an address that cannot be read in the path's place, and EFAULT means that it came as far as the path.
+// call is made with a path that is too long in the path's place, and ENAMETOOLONG means that it came as far as the path.
 func (o *op) refusal(i int) emulate.Result {
 	pin := &o.pins[i]
-	pin.unreadable = true
+	pin.unusable = true
 	r := o.row.do(o)
-	if errno, ok := r.Failed(); ok && errno != unix.EFAULT {
+	if errno, ok := r.Failed(); !ok || errno != unix.ENAMETOOLONG {
 		return r
 	}
 	return emulate.Errno(pin.errno)

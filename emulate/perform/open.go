@@ -71,7 +71,7 @@ const maxLinks = 40
 func (o *op) findOpened(pin *pin, base int, text []byte) {
 	how := o.row.how(o)
 	resolve := how.Resolve
-	if creates(&how) && how.Flags&unix.O_EXCL != 0 {
+	if creates(&how) && (how.Flags&unix.O_EXCL != 0 || text[len(text)-2] == '/') {
 		o.findName(pin, base, text, resolve)
 		return
 	}
@@ -155,8 +155,11 @@ func (o *op) checkHow() syscall.Errno {
 // open opens what is held, or makes it.
 func open(o *op) emulate.Result {
 	how, pin := o.row.how(o), &o.pins[0]
-	if pin.unreadable {
-		return result(o.t.call(unix.SYS_OPENAT, ^uintptr(0), nowhere, uintptr(how.Flags), uintptr(how.Mode), 0, 0))
+	if pin.unusable {
+		return result(o.t.call(unix.SYS_OPENAT, ^uintptr(0), address(o.t.long[:]), uintptr(how.Flags), uintptr(how.Mode), 0, 0))
+	}
+	if how.Flags&(unix.O_CREAT|unix.O_TRUNC|tmpfile) != 0 && o.full() {
+		return emulate.Errno(unix.EMFILE)
 	}
 	closeOnExec := how.Flags&unix.O_CLOEXEC != 0
 	how.Flags |= unix.O_CLOEXEC | unix.O_NOCTTY

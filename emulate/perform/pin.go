@@ -22,7 +22,7 @@ type pin struct {
 	text       []byte // what readlink says of a link that depends on who reads it; nil for all others
 	path       string // as judged
 	judged     bool
-	unreadable bool // say EFAULT in its place
+	unusable   bool // a path that is too long stands in its place
 	descriptor bool // the path was empty or null, and meant the descriptor
 	null       bool
 	prefix     int // of state failed: a descriptor of what there is of the path; -1: nothing
@@ -65,7 +65,7 @@ func (o *op) hold(i int) {
 		pin.null = true
 		o.holdDescriptor(i)
 		return
-	case len(text) == 1 && (a.link || a.empty != 0 && o.arg(a.flags)&a.empty != 0):
+	case (len(text) == 1 || v.State == arch.Null && a.maybe) && (a.link || a.empty != 0 && o.arg(a.flags)&a.empty != 0):
 		o.holdDescriptor(i)
 		return
 	case text == nil:
@@ -113,6 +113,7 @@ func (o *op) find(pin *pin, k kind, base int, text []byte) {
 // holdDescriptor takes the object that the call's own descriptor refers to.
 func (o *op) holdDescriptor(i int) {
 	pin := &o.pins[i]
+	pin.descriptor = true
 	base, errno := o.baseOf(i)
 	if errno == 0 && base == unix.AT_FDCWD {
 		base, errno = o.workingDirectory()
@@ -124,7 +125,6 @@ func (o *op) holdDescriptor(i int) {
 	if o.base[i] == base {
 		o.base[i] = -1 // it is the pin's now
 	}
-	pin.descriptor = true
 	o.took(pin, base)
 }
 
@@ -140,7 +140,7 @@ func (o *op) took(pin *pin, fd int) {
 
 // from opens what a path is relative to; AT_FDCWD for an absolute one, which begins at the thread's root.
 func (o *op) from(i int, text []byte) (int, syscall.Errno) {
-	if text[0] == '/' && o.resolveFlags() == 0 {
+	if text[0] == '/' && o.resolveFlags()&(unix.RESOLVE_BENEATH|unix.RESOLVE_IN_ROOT) == 0 {
 		return unix.AT_FDCWD, 0
 	}
 	base, errno := o.baseOf(i)
@@ -345,7 +345,10 @@ func (o *op) resolveFlags() uint64 {
 // Path implements policy.Paths: it is asked by the decision for what the call would reach.
 func (o *op) Path(arg int) (string, bool) {
 	i := o.pathIndex(arg)
-	if i < 0 || o.become() != 0 {
+	if i < 0 {
+		return "", true // it is not looked up: what a symbolic link is to say
+	}
+	if o.become() != 0 {
 		return "", false
 	}
 	o.hold(i)
@@ -354,6 +357,16 @@ func (o *op) Path(arg int) (string, bool) {
 		pin.path, pin.judged = o.pathName(pin), true
 	}
 	return pin.path, pin.path != ""
+}
+
+// Held implements policy.Paths.
+func (o *op) Held(arg int) bool {
+	i := o.pathIndex(arg)
+	if i < 0 || o.become() != 0 {
+		return false
+	}
+	o.hold(i)
+	return o.pins[i].state == held
 }
 
 // New implements policy.Paths.

@@ -80,6 +80,12 @@ func (o *op) stickyRefuses(pin *pin) bool {
 
 // directoryOf describes the directory that the path's last component is in.
 func (o *op) directoryOf(i int) (st unix.Statx_t, ok bool) {
+	before := o.base[i]
+	o.base[i] = -1
+	defer func() {
+		o.closeBase(i)
+		o.base[i] = before
+	}()
 	text := o.text(o.row.paths[i].path, i)
 	base, errno := o.from(i, text)
 	if errno != 0 {

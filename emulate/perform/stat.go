@@ -14,32 +14,35 @@ func statRows() []row {
 	return []row{
 		{call: "stat", paths: onlyPath(object), do: stat(1, none)},
 		{call: "lstat", paths: onlyPath(link), do: stat(1, none)},
-		{call: "newfstatat", paths: flagged(1, 0, 3), do: stat(2, 3)},
+		{call: "newfstatat", paths: maybeNull(1, 0, 3), do: stat(2, 3)},
 		{call: "stat64", paths: onlyPath(object), do: stat(1, none)},
 		{call: "lstat64", paths: onlyPath(link), do: stat(1, none)},
-		{call: "fstatat64", paths: flagged(1, 0, 3), do: stat(2, 3)},
+		{call: "fstatat64", paths: maybeNull(1, 0, 3), do: stat(2, 3)},
 		{call: "oldstat", paths: onlyPath(object), do: stat(1, none)},
 		{call: "oldlstat", paths: onlyPath(link), do: stat(1, none)},
-		{call: "statx", paths: statxPath(), do: statx},
+		{call: "statx", paths: maybeNull(1, 0, 2), do: statx},
 		{call: "access", paths: onlyPath(object), do: access(1, none)},
 		{call: "faccessat", paths: atPath(object), do: access(2, none)},
 		{call: "faccessat2", paths: flagged(1, 0, 3), do: access(2, 3)},
 		{call: "statfs", paths: onlyPath(object), do: statfs(1, none)},
 		{call: "statfs64", paths: onlyPath(object), do: statfs(2, 1)},
-		{call: "file_getattr", paths: flagged(1, 0, 4), raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, do: getattr},
+		{call: "file_getattr", paths: maybeNull(1, 0, 4), raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, do: getattr},
 	}
 }
 
-// statxPath admits a null path, as Linux does from 6.11 on; before, the call fails as the kernel's own would.
-func statxPath() []pathArg {
-	p := flagged(1, 0, 2)
-	p[0].null = true
+// maybeNull is a flagged call that takes a null path for an empty one, as getname_maybe_null() of fs/namei.c does: Linux 6.11.
+func maybeNull(path, dir, flags int) []pathArg {
+	p := flagged(path, dir, flags)
+	p[0].maybe = true
 	return p
 }
 
 func stat(buf, flags int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
 		fd, path := o.object()
+		if errno := o.badFlags(flags); errno != 0 {
+			return emulate.Errno(errno)
+		}
 		var st *unix.Stat_t
 		st, errno := o.t.newfstatat(fd, path, o.atFlags(flags)|unix.AT_EMPTY_PATH)
 		if errno != 0 {
@@ -51,6 +54,20 @@ func stat(buf, flags int) func(o *op) emulate.Result {
 		}
 		return emulate.Return(0).Write(o.pointer(buf), p)
 	}
+}
+
+// badFlags is what the kernel says of flags that it does not look at where a path is empty, as the one is by which what is held is
+// named.
+func (o *op) badFlags(i int) syscall.Errno {
+	byFD := o.pins[0].descriptor && o.int(o.row.paths[0].dir) != unix.AT_FDCWD
+	const good = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_EMPTY_PATH | unix.AT_STATX_FORCE_SYNC | unix.AT_STATX_DONT_SYNC
+	switch {
+	case byFD && o.pins[0].unusable:
+		return unix.ENAMETOOLONG
+	case byFD || o.atFlags(i)&^good == 0:
+		return 0
+	}
+	return unix.EINVAL
 }
 
 // packStat gives a stat the form that the target's ABI has for it.
@@ -150,10 +167,10 @@ func plainStat(st *unix.Stat_t, field string) (uint64, bool) {
 // include/linux/kdev_t.h, which are the same.
 func (s *statValues) dev(d uint64, width int) (uint64, bool, syscall.Errno) {
 	major, minor := unix.Major(d), unix.Minor(d)
-	if !s.full && (major > 255 || minor > 255) {
-		return 0, false, unix.EOVERFLOW
-	}
 	if width == 2 {
+		if major > 255 || minor > 255 {
+			return 0, false, unix.EOVERFLOW
+		}
 		return uint64(major<<8 | minor), true, 0
 	}
 	return d, true, 0
@@ -179,6 +196,9 @@ const statxSize = 256
 
 func statx(o *op) emulate.Result {
 	fd, path := o.object()
+	if errno := o.badFlags(2); errno != 0 {
+		return emulate.Errno(errno)
+	}
 	out := o.buffer(statxSize)
 	_, errno := o.t.call(unix.SYS_STATX, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, o.flags(3), address(out), 0)
 	if errno != 0 {
@@ -202,8 +222,8 @@ func statfs(buf, size int) func(o *op) emulate.Result {
 		if size != none && !fitsStatfs(o.call.ABI, int(o.arg(size)), want) {
 			return emulate.Errno(unix.EINVAL)
 		}
-		if o.pins[0].unreadable {
-			return emulate.Errno(unix.EFAULT)
+		if o.pins[0].unusable {
+			return emulate.Errno(unix.ENAMETOOLONG)
 		}
 		if errno := o.t.fstatfs(o.pins[0].fd); errno != 0 {
 			return emulate.Errno(errno)
@@ -248,16 +268,12 @@ func (s *statfsValues) value(field string, width int) (uint64, bool, syscall.Err
 }
 
 func getattr(o *op) emulate.Result {
-	fd, path := o.object()
+	fd, path, flags := o.attributed(4)
 	size := o.raws[0].size
 	out := o.buffer(int(min(size, 4096)))
-	_, errno := o.t.call(sysFileGetattr, fd, path, address(out), uintptr(size), o.flags(4)|unix.AT_EMPTY_PATH, 0)
+	_, errno := o.t.call(sysFileGetattr, fd, path, address(out), uintptr(size), flags, 0)
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	return emulate.Return(0).Write(o.pointer(2), out[:min(len(out), fileAttrSize)])
+	return emulate.Return(0).Write(o.pointer(2), out)
 }
-
-// fileAttrSize is sizeof(struct file_attr) of Linux 6.17. A later kernel's larger one is cut to what the target gave room for by
-// the kernel itself.
-const fileAttrSize = 24

@@ -28,6 +28,7 @@ type pathArg struct {
 	follow   uint64 // the flag that means what a link leads to, where the link itself is the rule
 	empty    uint64 // the flag that lets an empty path mean the descriptor
 	null     bool   // a null path means the descriptor
+	maybe    bool   // a null path is an empty one
 	link     bool   // an empty path means the link that the descriptor refers to
 }
 

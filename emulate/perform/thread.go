@@ -35,6 +35,7 @@ type thread struct {
 	empty  [1]byte
 	num    [24]byte
 	text   [unix.PathMax]byte
+	long   [unix.PathMax + 1]byte // a path that is too long
 }
 
 // statxMntID is STATX_MNT_ID of include/uapi/linux/stat.h: Linux 5.8.
@@ -51,6 +52,9 @@ func (f *Family) newThread() (*thread, error) {
 
 // settle opens the thread's own directory of descriptors and goes there.
 func (t *thread) settle(name string) error {
+	for i := range t.long {
+		t.long[i] = 'x'
+	}
 	fd, errno := t.openat2(t.f.proc, append([]byte(name), 0), &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
 	if errno == 0 {
 		_, errno = t.call(unix.SYS_FCHDIR, uintptr(fd), 0, 0, 0, 0, 0)
@@ -62,9 +66,9 @@ func (t *thread) settle(name string) error {
 	return nil
 }
 
-// Interrupt makes a blocked call of the thread fail with EINTR. A call that begins just afterwards is not; so it is said again until
+// interrupt makes a blocked call of the thread fail with EINTR. A call that begins just afterwards is not; so it is said again until
 // the work is done.
-func (t *thread) Interrupt() {
+func (t *thread) interrupt() {
 	t.interrupted.Store(true)
 	if t.task != nil {
 		t.task.Interrupt()

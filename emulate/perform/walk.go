@@ -16,6 +16,7 @@ type walk struct {
 	st      unix.Statx_t
 	todo    []byte // what is left of the path, without NUL
 	links   int    // followed so far
+	slash   bool   // one came behind the last component that was taken
 	resolve uint64
 }
 
@@ -87,6 +88,7 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 		return unix.ENOTDIR
 	}
 	part, rest, slash := bytes.Cut(bytes.TrimLeft(w.todo, "/"), []byte("/"))
+	w.slash = slash
 	rest = bytes.TrimLeft(rest, "/")
 	if len(part) == 0 || string(part) == "." {
 		w.todo = rest
@@ -159,7 +161,7 @@ func (w *walk) goOn(text []byte, errno syscall.Errno) syscall.Errno {
 		return unix.ENAMETOOLONG
 	}
 	next := bytes.Clone(text)
-	if len(w.todo) > 0 {
+	if len(w.todo) > 0 || w.slash {
 		next = append(append(next, '/'), w.todo...)
 	}
 	w.todo = next

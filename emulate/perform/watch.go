@@ -27,7 +27,10 @@ func inotify(o *op) emulate.Result {
 	if errno == 0 {
 		defer unix.Close(fd)
 	}
-	mask := o.flags(2) &^ unix.IN_DONT_FOLLOW
+	mask := o.flags(2)
+	if mask&unix.IN_DONT_FOLLOW != 0 {
+		mask = mask&^unix.IN_DONT_FOLLOW | unix.IN_IGNORED // without effect, but not nothing, which would be EINVAL
+	}
 	return result(o.t.call(unix.SYS_INOTIFY_ADD_WATCH, uintptr(fd), o.path(), mask, 0, 0, 0))
 }
 
@@ -59,9 +62,12 @@ func handle(o *op) emulate.Result {
 		at = int(address(out))
 	}
 	id := out[8+maxHandle:]
-	fd, path := o.object()
+	fd, path, _ := o.attributed(4)
 	flags := o.flags(4)
-	r, errno := o.t.call(unix.SYS_NAME_TO_HANDLE_AT, fd, path, uintptr(at), address(id), flags&^unix.AT_SYMLINK_FOLLOW|unix.AT_EMPTY_PATH, 0)
+	if !o.pins[0].descriptor {
+		flags |= unix.AT_SYMLINK_FOLLOW
+	}
+	r, errno := o.t.call(unix.SYS_NAME_TO_HANDLE_AT, fd, path, uintptr(at), address(id), flags, 0)
 	if errno != 0 && errno != unix.EOVERFLOW {
 		return emulate.Errno(errno)
 	}
@@ -69,13 +75,9 @@ func handle(o *op) emulate.Result {
 	if errno == 0 {
 		size = 8 + int(o.call.ABI.ByteOrder().Uint32(out))
 	}
-	res := result(r, errno).Write(o.pointer(2), out[:min(size, 8+maxHandle)])
-	if errno != 0 {
-		return res
-	}
 	const uniqueID = 1
-	if flags&uniqueID != 0 {
-		return res.Write(o.pointer(3), id)
+	if flags&uniqueID == 0 {
+		id = id[:4]
 	}
-	return res.Write(o.pointer(3), id[:4])
+	return result(r, errno).Write(o.pointer(3), id).Write(o.pointer(2), out[:min(size, 8+maxHandle)])
 }

@@ -21,10 +21,10 @@ func xattrRows() []row {
 		{call: "llistxattr", paths: onlyPath(link), do: listxattr(1, 2)},
 		{call: "removexattr", paths: onlyPath(object), do: removexattr(1)},
 		{call: "lremovexattr", paths: onlyPath(link), do: removexattr(1)},
-		{call: "setxattrat", paths: flagged(1, 0, 2), raw: args, do: setxattrat},
-		{call: "getxattrat", paths: flagged(1, 0, 2), raw: args, do: getxattrat},
-		{call: "listxattrat", paths: flagged(1, 0, 2), do: listxattrat},
-		{call: "removexattrat", paths: flagged(1, 0, 2), do: removexattrat},
+		{call: "setxattrat", paths: maybeNull(1, 0, 2), raw: args, do: setxattrat},
+		{call: "getxattrat", paths: maybeNull(1, 0, 2), raw: args, do: getxattrat},
+		{call: "listxattrat", paths: maybeNull(1, 0, 2), do: listxattrat},
+		{call: "removexattrat", paths: maybeNull(1, 0, 2), do: removexattrat},
 	}
 }
 
@@ -85,24 +85,34 @@ const (
 	sysRemovexattrat = 466
 )
 
+// attributed is what is held as a path, for calls that do not take a descriptor of O_PATH with an empty one; and a descriptor that
+// the target gave so as it is. i is the position of the flags.
+func (o *op) attributed(i int) (fd, path, flags uintptr) {
+	if o.pins[0].descriptor || o.pins[0].unusable {
+		fd, path = o.object()
+		return fd, path, o.flags(i)
+	}
+	return atCwd, o.path(), o.flags(i) &^ unix.AT_SYMLINK_NOFOLLOW
+}
+
 func setxattrat(o *op) emulate.Result {
 	value := &o.raws[1]
 	p := address(value.whole())
 	if value.size == 0 {
 		p = 0
 	}
-	fd, path := o.object()
-	return result(o.t.call(sysSetxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), o.xattrArgs(p), uintptr(o.raws[0].size)))
+	fd, path, flags := o.attributed(2)
+	return result(o.t.call(sysSetxattrat, fd, path, flags, address(o.text(3, 2)), o.xattrArgs(p), uintptr(o.raws[0].size)))
 }
 
 func getxattrat(o *op) emulate.Result {
 	out, n := o.room(o.raws[1].size)
-	fd, path := o.object()
+	fd, path, flags := o.attributed(2)
 	args := o.xattrArgs(address(out))
 	if n == 0 && args != nowhere {
 		args = o.xattrArgs(0)
 	}
-	r, errno := o.t.call(sysGetxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), args, uintptr(o.raws[0].size))
+	r, errno := o.t.call(sysGetxattrat, fd, path, flags, address(o.text(3, 2)), args, uintptr(o.raws[0].size))
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
@@ -123,15 +133,15 @@ func (o *op) xattrArgs(value uintptr) uintptr {
 }
 
 func listxattrat(o *op) emulate.Result {
-	fd, path := o.object()
+	fd, path, flags := o.attributed(2)
 	out, n := o.room(o.size(4))
-	r, errno := o.t.call(sysListxattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(out), n, 0)
+	r, errno := o.t.call(sysListxattrat, fd, path, flags, address(out), n, 0)
 	return o.filled(r, errno, 3, out)
 }
 
 func removexattrat(o *op) emulate.Result {
-	fd, path := o.object()
-	return result(o.t.call(sysRemovexattrat, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, address(o.text(3, 2)), 0, 0))
+	fd, path, flags := o.attributed(2)
+	return result(o.t.call(sysRemovexattrat, fd, path, flags, address(o.text(3, 2)), 0, 0))
 }
 
 // filled gives the target what the kernel put into out.

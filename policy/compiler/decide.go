@@ -72,7 +72,7 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 		return policy.Decision{Verdict: policy.Deny, Errno: eacces, Rule: decision.Rule, Version: decision.Version,
 			Reason: "it would move something that a rule refuses by its path"}
 	}
-	if decision.Verdict == policy.Perform && onlyHandle(c) {
+	if decision.Verdict == policy.Perform && onlyHandle(r) {
 		decision.Verdict, decision.Note = policy.Allow, "O_PATH: judged, and left to the kernel"
 	}
 	return decision
@@ -80,7 +80,9 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 
 // onlyHandle says whether an opening gives no access to what it opens. Such a descriptor cannot be injected, and need not be: what is
 // done with it is judged by what it refers to then. The flags are a register's; those of openat2(2) are memory, and could change.
-func onlyHandle(c *arch.Call) bool {
+// What leads nowhere, or to the supervisor's own, is for performing to say.
+func onlyHandle(r *policy.Request) bool {
+	c := r.Call
 	const oPath = 0o10000000 // O_PATH of include/uapi/asm-generic/fcntl.h and of all ABIs but sparc64's
 	flags := 0
 	switch c.Name {
@@ -91,7 +93,8 @@ func onlyHandle(c *arch.Call) bool {
 	default:
 		return false
 	}
-	return flags < len(c.Args) && c.ABI != arch.SPARC64 && c.Args[flags].Raw&oPath != 0
+	handle := flags < len(c.Args) && c.ABI != arch.SPARC64 && c.Args[flags].Raw&oPath != 0
+	return handle && (r.Paths == nil || r.Paths.Held(flags-1))
 }
 
 // conditional says whether what a call is like decides if it is refused.

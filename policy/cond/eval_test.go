@@ -269,4 +269,5 @@ type resolved int
 
 func (r resolved) Path(arg int) (string, bool) { return "/etc/x", arg == int(r) }
 
-func (r resolved) New(int) bool { return false }
+func (r resolved) Held(int) bool { return true }
+func (r resolved) New(int) bool  { return false }

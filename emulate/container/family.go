@@ -1,0 +1,139 @@
+package container
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/unotify"
+)
+
+// Options of a Family. Only Targets is needed.
+type Options struct {
+	Targets *unotify.Targets
+	Logger  hclog.Logger // nil: silent
+
+	// NoMountAPI makes fsopen and its relatives fail with ENOSYS, so that programs fall back to mount(2).
+	NoMountAPI bool
+	// OwnMounts allows mounting for callers in the supervisor's own mount namespace. They are in no container; what they mount is the
+	// machine's.
+	OwnMounts bool
+	// Images lets block file systems be mounted from regular files, through a loop device that goes when its mount does.
+	Images bool
+	// IDMap gives file systems that only the supervisor can mount the ids of the caller's user namespace: what is root's on the device
+	// is the container's root's. Linux 5.12, and a file system that can (mount_setattr(2)).
+	IDMap bool
+	// Devices are what mknod may make, besides the usual ones: null, zero, full, random, urandom, tty, console, fuse, net/tun, and
+	// overlay's whiteout.
+	Devices []Device
+	// Modules are the names of kernel modules that may be loaded.
+	Modules []string
+	// Modprobe loads them; "": /sbin/modprobe.
+	Modprobe string
+}
+
+// A Device is a device number with its type, S_IFCHR or S_IFBLK.
+type Device struct {
+	Type         uint32
+	Major, Minor uint32
+}
+
+// A Family performs containers' calls. It implements emulate.Family.
+type Family struct {
+	o       Options
+	targets *unotify.Targets
+	log     hclog.Logger
+	rows    [arch.NumIDs]*row
+	list    []row
+	types   map[string]*fsType
+	proc    int // O_PATH descriptor of the proc file system
+	fds     int // of our own descriptors in it
+	own     view
+	pool    pool
+	given   registry
+	opened  contexts
+	unmount [64]sync.Mutex // by mount namespace: between a look at what is mounted and its going
+}
+
+// New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc. The
+// supervisor must be non-dumpable (PR_SET_DUMPABLE(2const)) before it performs anything; see package standin.
+func New(o Options) (*Family, error) {
+	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes()}
+	if f.log == nil {
+		f.log = hclog.NewNullLogger()
+	}
+	f.list = rows(o)
+	for i := range f.list {
+		id, ok := arch.LookupID(f.list[i].call)
+		if !ok {
+			return nil, fmt.Errorf("no ABI has a call %s", f.list[i].call)
+		}
+		f.rows[id] = &f.list[i]
+	}
+	if err := f.open(); err != nil {
+		f.Close() //nolint:errcheck // the error before counts
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Family) open() error {
+	var err error
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if f.proc, err = unix.Open("/proc", flags, 0); err != nil {
+		return fmt.Errorf("open the proc file system: %w", err)
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.proc, &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		return fmt.Errorf("/proc is no proc file system: %w (mount one)", unix.ENODEV)
+	}
+	if f.fds, err = unix.Openat(f.proc, "self/fd", flags, 0); err != nil {
+		return fmt.Errorf("open /proc/self/fd: %w", err)
+	}
+	return f.read(&f.own, os.Getpid(), func() (unotify.Credentials, error) { return f.targets.CredentialsOf(os.Getpid()) })
+}
+
+// Close frees what the family holds, when nothing is performed any more. Mounts that were not attached go with it.
+func (f *Family) Close() error {
+	f.pool.close()
+	f.given.close()
+	f.opened.close()
+	for _, fd := range []int{f.proc, f.fds} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	return nil
+}
+
+// Calls implements emulate.Family.
+func (f *Family) Calls() []emulate.Support { return Calls() }
+
+// Calls lists what the family performs.
+func Calls() []emulate.Support {
+	var list []emulate.Support
+	for _, r := range rows(Options{}) {
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked})
+	}
+	return list
+}
+
+// Thread implements emulate.Family.
+func (f *Family) Thread() (emulate.Thread, error) { return &thread{}, nil }
+
+// Work implements emulate.Family.
+func (f *Family) Work() emulate.Work { return &op{f: f} }
+
+// Watch implements emulate.Family: nothing is remembered of a caller that its own calls could change.
+func (f *Family) Watch() arch.Selection { return arch.Selection{} }
+
+// Calling implements emulate.Family.
+func (f *Family) Calling(int) {}
+
+// Changing implements emulate.Family.
+func (f *Family) Changing(int) {}
