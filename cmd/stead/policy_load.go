@@ -3,10 +3,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -66,7 +70,7 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	}
 	performable, checked := performs()
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Performable: performable, Checked: checked, Watch: perform.Watch(), Resolve: resolve})
+		Performable: performable, Checked: checked, Watch: perform.Watch(), Resolve: resolve, Lookup: lookup})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -87,6 +91,13 @@ func resolve(path string) string {
 		return path
 	}
 	return filepath.Join(resolve(filepath.Clean(dir)), base)
+}
+
+// lookup asks the machine's resolver.
+func lookup(host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
 // performs lists what the supervisor performs, and what it judges only.

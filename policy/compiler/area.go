@@ -64,8 +64,12 @@ func (c *compilation) shortForms() {
 	if c.judged() {
 		c.files = c.newFileArea()
 	}
+	if c.judgedNet() {
+		c.net = c.newNetArea()
+	}
 	for i := range c.prog.Landlock.Rest {
-		if r := &c.prog.Landlock.Rest[i]; c.files == nil || r.Area != landlock.Files {
+		r := &c.prog.Landlock.Rest[i]
+		if judged := r.Area == landlock.Files && c.files != nil || r.Area == landlock.Network && c.net != nil; !judged {
 			c.rest(r)
 		}
 	}

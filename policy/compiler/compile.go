@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/stead-project/stead/arch"
@@ -32,7 +33,9 @@ type Options struct {
 	Checked     arch.Selection // calls that may be judged and left to the kernel, since whatever they reach is judged again when it is used
 	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.
-	Resolve    func(path string) string
+	Resolve func(path string) string
+	// Lookup gives the addresses that a host name has now; nil: names are errors.
+	Lookup     func(host string) ([]netip.Addr, error)
 	BestEffort bool // what cannot be enforced is a warning, not an error
 	Record     bool // refusals go to the supervisor, to be recorded, unless they are quiet
 }
@@ -126,6 +129,7 @@ type compilation struct {
 	errs        Errors
 	areas       []area
 	unperformed []unperformed
+	net         *netArea
 	files       *fileArea      // of files:, where Landlock cannot say it
 	around      arch.Selection // goAround, if the policy refuses anything
 	bounds      arch.Selection // boundCalls

@@ -24,11 +24,11 @@ type entry struct {
 	expr     *cond.Expr
 	guard    *guard // instead of expr
 	decision policy.Decision
-	accepted bool      // race: accepted
-	area     *fileArea // instead of expr: it decides, and holds always
-	looks    []string  // the parameters that area looks at
-	checked  bool      // left to the kernel after a look at its path
-	engine   Engine    // of its outcome, set by judge
+	accepted bool     // race: accepted
+	area     judge    // instead of expr: it decides, and holds always
+	looks    []string // the parameters that area looks at
+	checked  bool     // left to the kernel after a look at its path
+	engine   Engine   // of its outcome, set by judge
 }
 
 // always says whether the entry holds for every call.
@@ -105,8 +105,18 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 		decision: decisionOf(c.doc.Default, "default", c.prog.Version)})
 }
 
-// judgedEntry is the end of a file call's list where the supervisor judges it.
+// A judge decides the calls of a short form in the supervisor: Perform for what is allowed.
+type judge interface {
+	decide(ctx *cond.Context) (policy.Decision, error)
+}
+
+// judgedEntry is the end of a call's list where the supervisor judges it.
 func (c *compilation) judgedEntry(abi arch.ABI, id arch.ID, a *area) (entry, bool) {
+	if c.net != nil && a.name == "network" && selectCalls(addressCalls).Has(id) {
+		d := c.net.allowed
+		d.Verdict = policy.Allow // judge makes it Perform
+		return entry{origin: a.name, pos: a.pos, area: c.net, looks: []string{"the address"}, decision: d}, true
+	}
 	if c.files == nil || a.name != "files" || !a.calls.Has(id) || !c.o.Performable.Has(id) && !c.o.Checked.Has(id) {
 		return entry{}, false
 	}
