@@ -39,9 +39,10 @@ type Thread interface {
 // A Work is one call being performed. It serves one call after the other: Copy, Start, then Path and Perform, then End. It holds
 // copies and handles, never a reader of the target's memory.
 type Work interface {
-	// Copy reads what performing needs of the target's memory besides what is decoded. The call is decoded from the memory that
-	// it returns, so that decision and action see the same bytes.
-	Copy(raw *arch.Data, mem arch.Memory) arch.Memory
+	// Copy reads what performing needs of the target's memory besides what is decoded, and finds out who the target is. The call is
+	// decoded from the memory that it returns, so that decision and action see the same bytes. What is read here counts if the call
+	// is found pending afterwards.
+	Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory
 	// Start takes the decoded call, of a target that has been found pending after the copying.
 	Start(t Thread, env Env, call *arch.Call)
 	// On moves the work to another thread.

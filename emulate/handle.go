@@ -119,7 +119,7 @@ func (s *Server) judge(l *leader, w Work) (ended bool) {
 		ended = false
 		return false
 	}
-	s.deliver(&l.ev, l.n.ID, r)
+	s.deliver(&l.ev, l.n.ID, r, l.injector())
 	return true
 }
 
@@ -133,7 +133,7 @@ func (s *Server) decode(l *leader, w Work) error {
 	l.mem.Bind(int(l.n.TID))
 	mem := arch.Memory(l.mem)
 	if w != nil {
-		mem = w.Copy(&l.raw, l.mem)
+		mem = w.Copy(int(l.n.TID), &l.raw, l.mem)
 	}
 	l.dec.Decode(l.call, l.raw, mem)
 	if s.needs.PID {

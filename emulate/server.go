@@ -127,6 +127,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	return err
 }
 
+// abandon is how long the end of supervision waits for a leader that is stuck in a call that nothing can end, such as a look-up on a
+// file system whose server hangs.
+const abandon = time.Second
+
 // close ends leaders and workers. A leader that is stalled in a target's memory is left behind: it holds no lock and ends when
 // the read does.
 func (s *Server) close() {
@@ -134,7 +138,10 @@ func (s *Server) close() {
 	l := s.leader
 	s.mu.Unlock()
 	l.recv.Interrupt()
-	<-l.done
+	select {
+	case <-l.done:
+	case <-time.After(abandon):
+	}
 	s.work.close()
 }
 

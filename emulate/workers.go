@@ -38,6 +38,8 @@ type job struct {
 	ended   atomic.Bool // somebody has answered, or is about to
 	ctx     context.Context
 	cancel  context.CancelFunc
+	mu      sync.Mutex  // guards done, and interruptions
+	done    bool        // a work's Perform has come back
 	timer   *time.Timer // nil for a work: it waits for what the target wants to wait for
 }
 
@@ -75,13 +77,25 @@ func (w *workers) add(j *job) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.active == w.max {
+	if w.active >= w.limit(j) {
 		w.queue = append(w.queue, j)
 		return
 	}
 	w.active++
 	w.idle.Add(1)
 	go w.run(j)
+}
+
+// maxWaiting bounds the calls that wait at once. Each takes a thread, of which a Go program may have 10,000.
+const maxWaiting = 8192
+
+// limit: a call that waits for what the target wants to wait for, such as the other end of a FIFO, must not keep out the one that ends
+// its waiting.
+func (w *workers) limit(j *job) int {
+	if j.work != nil {
+		return maxWaiting
+	}
+	return w.max
 }
 
 // run performs a job and then whatever is queued.
@@ -123,15 +137,15 @@ func (s *Server) runJob(j *job, h *hands) {
 	if j.ended.Load() {
 		return
 	}
-	r := s.carryOut(j, h)
 	if j.work != nil {
 		defer j.work.End()
 	}
+	r := s.carryOut(j, h)
 	if !j.ended.CompareAndSwap(false, true) {
 		r.release()
 		return
 	}
-	s.deliver(&j.ev, j.n.ID, r)
+	s.deliver(&j.ev, j.n.ID, r, s)
 	s.record(&j.ev)
 }
 
@@ -145,9 +159,8 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 		return Result{}
 	}
 	j.work.On(t)
-	stop := make(chan struct{})
-	defer close(stop)
-	go s.attend(j, stop)
+	defer j.left()
+	go s.attend(j)
 	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 
@@ -155,21 +168,35 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 const attention = 5 * time.Millisecond
 
 // attend ends the waiting of a call whose target has died or got a signal, as the kernel would.
-func (s *Server) attend(j *job, stop <-chan struct{}) {
+func (s *Server) attend(j *job) {
 	for tid := int(j.n.TID); ; {
-		gone := s.src.Valid(j.n.ID) != nil
-		select {
-		case <-stop:
+		over := s.src.Valid(j.n.ID) != nil || s.o.Targets.Signalled(tid)
+		if !j.waiting(over) {
 			return
-		default:
 		}
-		if gone || s.o.Targets.Signalled(tid) {
-			j.work.Interrupt()
+		if over {
 			time.Sleep(attention / 10)
 			continue
 		}
 		s.o.Targets.Await(tid, attention)
 	}
+}
+
+// left says that nothing of the job blocks any more: an interruption would meet the thread's next call.
+func (j *job) left() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.done = true
+}
+
+// waiting says whether the job may still block, and interrupts it then if that is over.
+func (j *job) waiting(over bool) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if over && !j.done {
+		j.work.Interrupt()
+	}
+	return !j.done
 }
 
 // restart is ERESTARTSYS of include/linux/errno.h: on its way back to the program the kernel runs the handler and then, as the
@@ -184,7 +211,7 @@ func (s *Server) interrupted(j *job, r Result) Result {
 }
 
 // deliver gives the target its result.
-func (s *Server) deliver(ev *audit.Event, id uint64, r Result) {
+func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 	if r.kind == resultValue || r.kind == resultErrno {
 		r = s.fill(ev, id, r)
 	}
@@ -194,7 +221,7 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result) {
 	case resultErrno:
 		s.answer(ev, id, 0, r.errno)
 	case resultFile:
-		s.inject(ev, id, r)
+		s.inject(ev, id, r, by)
 	default:
 		if ev.Decision.Reason == "" {
 			ev.Decision.Reason = "performing gave no result"
@@ -221,10 +248,27 @@ func (s *Server) fill(ev *audit.Event, id uint64, r Result) Result {
 	return r
 }
 
+// An injector ends a call with a new descriptor: the receiver if it can, for the thread that leads; the server for all others.
+type injector interface {
+	Inject(id uint64, tid, fd int, closeOnExec bool) (int, error)
+}
+
+func (l *leader) injector() injector {
+	if i, ok := l.recv.(injector); ok {
+		return i
+	}
+	return l.s
+}
+
+// Inject implements injector.
+func (s *Server) Inject(id uint64, _, fd int, closeOnExec bool) (int, error) {
+	return s.src.AddFD(id, fd, unotify.AddFDOptions{Send: true, CloseOnExec: closeOnExec})
+}
+
 // inject ends the call with a new descriptor. The target's own limit (EMFILE) is the target's errno.
-func (s *Server) inject(ev *audit.Event, id uint64, r Result) {
+func (s *Server) inject(ev *audit.Event, id uint64, r Result, by injector) {
 	defer r.release()
-	fd, err := s.src.AddFD(id, r.fd, unotify.AddFDOptions{Send: true, CloseOnExec: r.closeOnExec})
+	fd, err := by.Inject(id, ev.Caller.TID, r.fd, r.closeOnExec)
 	if err == nil {
 		ev.Outcome, ev.Value = audit.Answered, int64(fd)
 		return

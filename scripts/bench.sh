@@ -11,6 +11,10 @@ done
 go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-plain" ./bench/plain
 go build -trimpath -buildvcs=false -tags "$GOTAGS" -o "$BIN/bench-policy" ./bench/policies
 go build -trimpath -buildvcs=false -o "$BIN/bench" ./bench
+for program in floor target; do
+	cc -O2 -Wall -Wextra -static -o "$BIN/bench-performed-$program" "bench/performed/$program.c"
+done
+go build -trimpath -buildvcs=false -o "$BIN/bench-performed" ./bench/performed
 go build -trimpath -buildvcs=false -o "$BIN/bench-workloads" ./bench/workloads
 
 work=$(mktemp -d)
@@ -49,4 +53,5 @@ POLICY
 PYTHON=$(python3 -c 'import sys; print(sys.executable)') || PYTHON=python3
 export PYTHON
 "$BIN/bench" --work "$work" "$@"
+"$BIN/bench-performed" --stead "$BIN/stead" --floor "$BIN/bench-performed-floor" --target "$BIN/bench-performed-target"
 "$BIN/bench-workloads" --stead "$BIN/stead" --rounds 3

@@ -12,8 +12,9 @@ import (
 // A Listener is the descriptor that a filter's notifications come from. Its methods may be called from any thread, at the same
 // time; only receiving belongs to one thread (see [Receiver]). It allocates nothing per call.
 type Listener struct {
-	fd  int
-	big int // bytes of the kernel's notification where it is longer than ours, else 0
+	fd       int
+	big      int // bytes of the kernel's notification where it is longer than ours, else 0
+	killable bool
 }
 
 // FromFD takes over a listener that somebody else created (a container runtime, say). It fails with ErrNotListener, and
@@ -40,6 +41,10 @@ func newListener(fd int) (*Listener, error) {
 	}
 	return l, nil
 }
+
+// SetKillable says that the filter was installed with FlagWaitKillableRecv, which cannot be asked of a listener. It comes before
+// NewReceiver.
+func (l *Listener) SetKillable(is bool) { l.killable = is }
 
 // FD is the descriptor's number. It stays the listener's.
 func (l *Listener) FD() int { return l.fd }

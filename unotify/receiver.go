@@ -20,7 +20,8 @@ import (
 // watches for the hang-up and for Interrupt, and signals the thread. Nothing of that costs a system call per notification, and
 // the watching no thread.
 type Receiver struct {
-	l       *Listener
+	l *Listener
+	*Injector
 	tid     int
 	big     []byte
 	end     *os.File // epoll descriptor that becomes readable with the hang-up; Interrupt lets waiting for it time out
@@ -48,6 +49,7 @@ func (l *Listener) NewReceiver() (*Receiver, error) {
 	}
 	runtime.LockOSThread()
 	r := &Receiver{l: l, tid: unix.Gettid(), end: end, left: make(chan struct{})}
+	r.Injector = l.NewInjector(l.killable)
 	if l.big > 0 {
 		r.big = make([]byte, l.big)
 	}

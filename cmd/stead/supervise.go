@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -29,6 +30,11 @@ type supervision struct {
 
 // run runs the program to its end and returns an exitError with its exit status.
 func (s *supervision) run() error {
+	if runtime.GOMAXPROCS(0) == 1 {
+		// The runtime takes the processor away from a thread that is in a system call, and gives it back, unless another one is
+		// idle (retake of runtime/proc.go): on one CPU that is with every call that is waited for.
+		runtime.GOMAXPROCS(2)
+	}
 	status, err := s.supervise()
 	closeErr := s.sink.Close()
 	if err != nil {

@@ -124,7 +124,7 @@ func Calls() []emulate.Support {
 }
 
 // Thread implements emulate.Family.
-func (f *Family) Thread() (emulate.Thread, error) { return &thread{}, nil }
+func (f *Family) Thread() (emulate.Thread, error) { return thread{}, nil }
 
 // Work implements emulate.Family.
 func (f *Family) Work() emulate.Work { return &op{f: f} }

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
-	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -134,16 +133,20 @@ func (f *Family) Changing(tid int) {
 	c.watched = false // nothing is remembered any more
 }
 
-// view says what a caller sees.
-func (c *callers) view(to *view, t *thread, env emulate.Env) syscall.Errno {
-	who, err := c.f.targets.Identify(env.TID)
-	if err != nil {
-		return targetErrno(err)
+// view says what the caller of an op sees. Unless it was known, the call has to be found pending once more.
+func (c *callers) view(o *op) (known bool, errno syscall.Errno) {
+	if o.lost != nil {
+		return false, targetErrno(o.lost)
 	}
-	epoch, settled := c.state(to, env.TID, who)
+	epoch, settled := c.state(&o.view, o.env.TID, o.who)
 	if settled && epoch == 0 {
-		return 0
+		return true, 0
 	}
+	return false, c.look(o, epoch, settled)
+}
+
+func (c *callers) look(o *op, epoch uint64, settled bool) syscall.Errno {
+	to, env := &o.view, &o.env
 	target, err := c.f.targets.Pin(env.Validator(), env.ID, env.TID)
 	if err != nil {
 		return targetErrno(err)
@@ -153,7 +156,7 @@ func (c *callers) view(to *view, t *thread, env emulate.Env) syscall.Errno {
 	}
 	to.direct = c.own.same(to)
 	if settled {
-		c.keep(to, env.TID, who, epoch)
+		c.keep(to, env.TID, o.who, epoch)
 	}
 	return 0
 }

@@ -27,6 +27,7 @@ func (t *thread) call(nr, a0, a1, a2, a3, a4, a5 uintptr) (uintptr, syscall.Errn
 		var errno syscall.Errno
 		if t.task != nil {
 			r, errno = t.task.Call(nr, a0, a1, a2, a3, a4, a5)
+			t.lost = t.lost || errno == unix.ESRCH
 		} else {
 			r, _, errno = syscall.Syscall6(nr, a0, a1, a2, a3, a4, a5)
 		}
@@ -50,6 +51,9 @@ func (t *thread) fstat(fd int, to *unix.Statx_t) syscall.Errno {
 	*to = t.stat
 	return errno
 }
+
+// closeFD closes a descriptor that is only a hold on something (O_PATH), of which closing waits for nothing.
+func closeFD(fd int) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // words is memory for an array of 64-bit numbers, as the kernel wants them.
 func words(v []uint64) []byte {

@@ -120,11 +120,11 @@ func readlink(buf, size int) func(o *op) emulate.Result {
 			fd, path = ^uintptr(0), address(o.t.long[:])
 		}
 		r, errno := o.t.call(unix.SYS_READLINKAT, fd, path, address(out), uintptr(uint32(min(n, maxLink))), 0, 0)
+		if n > 0 && pin.text != nil {
+			r, errno = uintptr(copy(out[:min(n, len(out))], pin.text)), 0
+		}
 		if errno != 0 {
 			return emulate.Errno(errno)
-		}
-		if pin.text != nil {
-			r = uintptr(copy(out[:min(n, len(out))], pin.text))
 		}
 		return emulate.Return(int64(r)).Write(o.pointer(buf), out[:r])
 	}

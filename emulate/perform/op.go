@@ -9,6 +9,7 @@ import (
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
 )
 
 // An op is one call being performed. It implements emulate.Work and is used again and again; its buffers are what the kernel reads
@@ -23,6 +24,10 @@ type op struct {
 	hide policy.Hider
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
+	who  unotify.Identity
+	lost error // why it is not known who calls
+	// unsure: something of the target has been opened by its number since its call was found pending.
+	unsure bool
 
 	acting   atomic.Pointer[thread] // while Perform may block
 	pins     [2]pin
@@ -40,7 +45,9 @@ func newOp(f *Family) *op { return &op{f: f, base: [2]int{-1, -1}} }
 const maxRaw = 64 << 10
 
 // Copy implements emulate.Work.
-func (o *op) Copy(raw *arch.Data, mem arch.Memory) arch.Memory {
+func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
+	o.who, o.lost = o.f.targets.Identify(tid)
+	o.unsure = false
 	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
 	o.mem = overlay{under: mem, list: o.raws[:len(o.row.raw)]}
 	for i := range o.row.raw {
@@ -67,7 +74,7 @@ func (o *op) On(t emulate.Thread) {
 	if o.t == o.own {
 		o.t = t.(*thread)
 	}
-	o.own = t.(*thread)
+	o.own, o.unsure = t.(*thread), true
 	if o.t != nil {
 		o.t.interrupted.Store(false)
 	}
@@ -125,7 +132,7 @@ func (o *op) ready() (emulate.Result, bool) {
 	for i := range o.row.paths {
 		o.hold(i)
 	}
-	if o.env.Valid() != nil {
+	if o.unsure && o.env.Valid() != nil {
 		return emulate.Errno(unix.EPERM), false // nobody is there to be answered
 	}
 	for i := range o.row.paths {
@@ -153,9 +160,11 @@ func (o *op) become() syscall.Errno {
 	if o.t != nil {
 		return 0
 	}
-	if errno := o.f.callers.view(&o.view, o.own, o.env); errno != 0 {
+	known, errno := o.f.callers.view(o)
+	if errno != 0 {
 		return errno
 	}
+	o.unsure = o.unsure || !known
 	if o.view.direct {
 		o.t = o.own
 		return 0

@@ -40,7 +40,7 @@ const (
 
 func (p *pin) close() {
 	if p.state == held || p.state == named {
-		unix.Close(p.fd)
+		closeFD(p.fd)
 	}
 	if p.state == failed && p.prefix >= 0 {
 		unix.Close(p.prefix)
@@ -140,7 +140,7 @@ func (o *op) took(pin *pin, fd int) {
 
 // from opens what a path is relative to; AT_FDCWD for an absolute one, which begins at the thread's root.
 func (o *op) from(i int, text []byte) (int, syscall.Errno) {
-	if text[0] == '/' && o.resolveFlags()&(unix.RESOLVE_BENEATH|unix.RESOLVE_IN_ROOT) == 0 {
+	if text[0] == '/' && o.resolveFlags()&unix.RESOLVE_IN_ROOT == 0 {
 		return unix.AT_FDCWD, 0
 	}
 	base, errno := o.baseOf(i)
@@ -185,6 +185,7 @@ func targetErrno(err error) syscall.Errno {
 
 // workingDirectory opens the target's. The caller closes it.
 func (o *op) workingDirectory() (int, syscall.Errno) {
+	o.unsure = true
 	fd, err := o.f.targets.OpenAt(o.env.TID, "cwd", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, errnoOf(err)

@@ -120,6 +120,10 @@ func (t *thread) isLike(v *view) error {
 
 // give takes a thread back.
 func (p *pool) give(t *thread) {
+	if t.lost {
+		p.end(t)
+		return
+	}
 	p.mu.Lock()
 	p.idle = append(p.idle, t)
 	var old *thread

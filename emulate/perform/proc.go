@@ -104,6 +104,7 @@ func readAt(dir int, name string) ([]byte, syscall.Errno) {
 // idsIn are the target's process and thread ids in the pid namespace of a proc file system: the ids of one of its own namespaces, of
 // which the innermost that fits is the one.
 func (o *op) idsIn(root int) (pid, tid int, ok bool) {
+	o.unsure = true
 	dir, err := o.f.targets.OpenAt(o.env.TID, "", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return 0, 0, false
@@ -146,4 +147,26 @@ func startTime(dir int) []byte {
 		return nil
 	}
 	return fields[19]
+}
+
+// ownEntry says whether a directory in a proc file system is the target's own. Its links are always open to it, and not always to
+// somebody else with its rights: a process that has changed its ids is closed to others (ptrace(2)).
+func (o *op) ownEntry(dir int) bool {
+	entry, root, ok := processDir(dir)
+	if !ok {
+		return false
+	}
+	defer unix.Close(entry)
+	defer unix.Close(root)
+	pid, _, ok := o.idsIn(root)
+	if !ok {
+		return false
+	}
+	own, err := unix.Openat(root, strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(own)
+	var a, b unix.Stat_t
+	return unix.Fstat(own, &a) == nil && unix.Fstat(entry, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }

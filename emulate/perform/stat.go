@@ -39,12 +39,10 @@ func maybeNull(path, dir, flags int) []pathArg {
 
 func stat(buf, flags int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
-		fd, path := o.object()
 		if errno := o.badFlags(flags); errno != 0 {
 			return emulate.Errno(errno)
 		}
-		var st *unix.Stat_t
-		st, errno := o.t.newfstatat(fd, path, o.atFlags(flags)|unix.AT_EMPTY_PATH)
+		st, errno := o.statOf(o.atFlags(flags))
 		if errno != 0 {
 			return emulate.Errno(errno)
 		}
@@ -68,6 +66,38 @@ func (o *op) badFlags(i int) syscall.Errno {
 		return 0
 	}
 	return unix.EINVAL
+}
+
+// statOf describes what is held. That is known already, unless a flag asks for something special: the kernel makes both forms of
+// one structure (cp_new_stat and cp_statx of fs/stat.c).
+func (o *op) statOf(flags uintptr) (*unix.Stat_t, syscall.Errno) {
+	const plain = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	pin := &o.pins[0]
+	if pin.unusable || flags&^plain != 0 || pin.stat.Mask&unix.STATX_BASIC_STATS != unix.STATX_BASIC_STATS {
+		fd, path := o.object()
+		return o.t.newfstatat(fd, path, flags|unix.AT_EMPTY_PATH)
+	}
+	fromStatx(&o.t.native, &pin.stat)
+	return &o.t.native, 0
+}
+
+// fromStatx translates. The fields of Stat_t are of different widths on different architectures.
+func fromStatx(to *unix.Stat_t, st *unix.Statx_t) {
+	*to = unix.Stat_t{Ino: st.Ino, Mode: uint32(st.Mode), Uid: st.Uid, Gid: st.Gid, Size: int64(st.Size), Blocks: int64(st.Blocks)}
+	set(&to.Dev, unix.Mkdev(st.Dev_major, st.Dev_minor))
+	set(&to.Rdev, unix.Mkdev(st.Rdev_major, st.Rdev_minor))
+	set(&to.Nlink, uint64(st.Nlink))
+	set(&to.Blksize, uint64(st.Blksize))
+	setTime(&to.Atim, &st.Atime)
+	setTime(&to.Mtim, &st.Mtime)
+	setTime(&to.Ctim, &st.Ctime)
+}
+
+func set[T int32 | int64 | uint32 | uint64](to *T, v uint64) { *to = T(v) }
+
+func setTime(to *unix.Timespec, from *unix.StatxTimestamp) {
+	set(&to.Sec, uint64(from.Sec))
+	set(&to.Nsec, uint64(from.Nsec))
 }
 
 // packStat gives a stat the form that the target's ABI has for it.

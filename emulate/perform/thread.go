@@ -25,6 +25,7 @@ type thread struct {
 	umask       uint32
 	umaskSet    bool
 	interrupted atomic.Bool
+	lost        bool   // the task may have ended: a target with its ids can kill it
 	key         string // what it has become
 
 	// Scratch of the calls: memory that does not move.

@@ -112,7 +112,9 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 		return w.follow(fd, &st, part, last && slash)
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK && w.o.t.inProc(fd, &st) {
-		w.o.linkText = w.o.self(w.cur, fd, &w.st)
+		if w.o.linkText = w.o.self(w.cur, fd, &w.st); w.o.linkText == nil && w.own() {
+			w.o.linkText, _ = w.o.own.readLink(fd)
+		}
 	}
 	if errno := w.arrive(fd); errno != 0 || !last || !slash || st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return errno
@@ -123,7 +125,17 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 func (w *walk) open(part []byte, flags, resolve uint64) (int, syscall.Errno) {
 	name := append(append(w.o.bufs[3][:0], part...), 0)
 	how := unix.OpenHow{Flags: flags | unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve | w.resolve&unix.RESOLVE_NO_XDEV}
-	return w.o.t.openat2(w.cur, name, &how)
+	fd, errno := w.o.t.openat2(w.cur, name, &how)
+	if errno == unix.EACCES && w.own() {
+		return w.o.own.openat2(w.cur, name, &how)
+	}
+	return fd, errno
+}
+
+// own says whether the walk is in the target's own entry of procfs, which is open to the target whatever its rights are, and not to a
+// thread of somebody else that has the same.
+func (w *walk) own() bool {
+	return w.o.t != w.o.own && w.o.t.inProc(w.cur, &w.st) && w.o.ownEntry(w.cur)
 }
 
 // follow goes where a symbolic link leads to.

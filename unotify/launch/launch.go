@@ -119,6 +119,7 @@ func Start(o Options) (*Child, error) {
 		c.abandon()
 		return nil, err
 	}
+	c.Listener.SetKillable(o.FilterFlags&unotify.FlagWaitKillableRecv != 0)
 	return c, nil
 }
 

@@ -1,0 +1,234 @@
+package container
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
+)
+
+// An op is one call being performed. It implements emulate.Work and is used again and again.
+type op struct {
+	f      *Family
+	env    emulate.Env
+	call   *arch.Call
+	row    *row
+	force  uint64 // MS_* flags that are added
+	view   view
+	viewed bool
+
+	mem       overlay
+	texts     [4]snapshot // of row.texts
+	raws      [2]snapshot // of row.raw
+	pins      [2]pin      // of row.paths
+	actors    [numActors]atomic.Pointer[actor]
+	interrupt sync.Mutex // held while an actor is interrupted, or given back
+	keep      [][]byte   // what the kernel reads and writes
+	open      []int      // closed at the end
+}
+
+// Copy implements emulate.Work.
+func (o *op) Copy(_ int, raw *arch.Data, mem arch.Memory) arch.Memory {
+	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
+	o.mem = overlay{under: mem}
+	for i, arg := range o.row.texts {
+		o.texts[i].takeText(word(raw, arg), mem)
+		o.mem.add(&o.texts[i])
+	}
+	for i := range o.row.raw {
+		a := &o.row.raw[i]
+		s := &o.raws[i]
+		s.addr, s.size = word(raw, a.ptr), uint64(a.fixed)
+		if a.size != none {
+			s.size = word(raw, a.size)
+		}
+		s.read(int(min(s.size, uint64(a.most))), mem)
+		o.mem.add(s)
+	}
+	return &o.mem
+}
+
+func (o *overlay) add(s *snapshot) {
+	o.list[o.n] = s
+	o.n++
+}
+
+// word is a register as the ABI has it.
+func word(raw *arch.Data, i int) uint64 {
+	if raw.ABI.Word() == 4 {
+		return uint64(uint32(raw.Args[i]))
+	}
+	return raw.Args[i]
+}
+
+// Start implements emulate.Work.
+func (o *op) Start(_ emulate.Thread, env emulate.Env, call *arch.Call) {
+	o.env, o.call = env, call
+	o.mem.under = nil
+}
+
+// On implements emulate.Work: whatever thread it is on, tasks act.
+func (o *op) On(emulate.Thread) {}
+
+// Force adds MS_* flags to what the call mounts: nosuid, nodev, noexec, ro and the like, which a rule forces.
+func (o *op) Force(flags uint64) { o.force = flags }
+
+// End implements emulate.Work.
+func (o *op) End() {
+	for i := range o.pins {
+		o.pins[i].close()
+	}
+	o.letGo()
+	for _, fd := range o.open {
+		unix.Close(fd)
+	}
+	clear(o.keep)
+	o.open, o.keep = o.open[:0], o.keep[:0]
+	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, overlay{}, 0, false
+}
+
+// letGo gives the actors back. Nobody interrupts them for this call any more.
+func (o *op) letGo() {
+	o.interrupt.Lock()
+	defer o.interrupt.Unlock()
+	for i := range o.actors {
+		if a := o.actors[i].Swap(nil); a != nil {
+			o.f.pool.give(a)
+		}
+	}
+}
+
+// Perform implements emulate.Work. Whatever mounts may block, so it is a worker's.
+func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
+	if o.row.checked {
+		return emulate.Result{} // there is nothing to perform
+	}
+	if !wait {
+		return emulate.Later()
+	}
+	for i := range o.row.paths {
+		o.hold(i)
+	}
+	if o.env.Valid() != nil {
+		return emulate.Errno(unix.EPERM) // nobody is there to be answered
+	}
+	return o.row.do(o)
+}
+
+// Path implements policy.Paths: what an argument would reach, from the supervisor's root or, in another mount namespace, from that
+// one's.
+func (o *op) Path(arg int) (string, bool) {
+	i := o.pathIndex(arg)
+	if i < 0 {
+		return "", true // it is not looked up
+	}
+	if only := o.row.paths[i].only; only != nil && !only(o) {
+		return o.text(arg).value(), true // it is no path: a name that mountinfo shows
+	}
+	o.hold(i)
+	path := o.pathName(&o.pins[i])
+	return path, path != ""
+}
+
+// Held implements policy.Paths.
+func (o *op) Held(arg int) bool {
+	i := o.pathIndex(arg)
+	if i < 0 {
+		return false
+	}
+	o.hold(i)
+	return o.pins[i].state == held
+}
+
+// New implements policy.Paths.
+func (o *op) New(arg int) bool {
+	i := o.pathIndex(arg)
+	if i < 0 {
+		return false
+	}
+	o.hold(i)
+	return o.pins[i].state == named
+}
+
+func (o *op) pathIndex(arg int) int {
+	for i := range o.row.paths {
+		if o.row.paths[i].text == arg {
+			return i
+		}
+	}
+	return -1
+}
+
+// pathName is the path of what is held.
+func (o *op) pathName(p *pin) string {
+	switch p.state {
+	case held:
+		return o.linkOf(p.fd)
+	case named:
+		return strings.TrimSuffix(o.linkOf(p.fd), "/") + "/" + strings.TrimRight(p.name, "/")
+	}
+	return ""
+}
+
+// linkOf is what a descriptor refers to: d_path() of fs/d_path.c.
+func (o *op) linkOf(fd int) string {
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(o.f.fds, itoa(fd), buf)
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+// text is a parameter's copied string.
+func (o *op) text(arg int) *snapshot {
+	for i, a := range o.row.texts {
+		if a == arg {
+			return &o.texts[i]
+		}
+	}
+	return &snapshot{}
+}
+
+// pointer is a copied string for the kernel: null, nowhere and endless as it was.
+func (o *op) pointer(arg int) uintptr {
+	s := o.text(arg)
+	switch {
+	case s.addr == 0:
+		return 0
+	case len(s.p) == 0:
+		return nowhere
+	case !s.ended() && len(s.p) < maxText:
+		return nowhere // it runs into memory that is not there
+	case !s.ended():
+		return o.block(append(bytes.Clone(s.p), make([]byte, 16)...)[: len(s.p)+1 : len(s.p)+1])
+	}
+	return o.block(s.p)
+}
+
+// arg is the number in a parameter's register.
+func (o *op) arg(i int) uint64 { return word(&o.call.Raw, i) }
+
+func (o *op) int(i int) int { return int(int32(uint32(o.call.Raw.Args[i]))) }
+
+func (o *op) flags(i int) uint32 { return uint32(o.call.Raw.Args[i]) }
+
+// closing remembers a descriptor that goes with the call.
+func (o *op) closing(fd int) int {
+	o.open = append(o.open, fd)
+	return fd
+}
+
+func result(r uintptr, errno syscall.Errno) emulate.Result {
+	if errno != 0 {
+		return emulate.Errno(errno)
+	}
+	return emulate.Return(int64(r))
+}

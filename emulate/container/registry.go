@@ -1,0 +1,195 @@
+package container
+
+import (
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A registry keeps mounts that are attached nowhere, for the callers that have stand-ins for them: the reading ends of pipes. A pipe's
+// inode number names it for as long as it is open at either end, and nothing that a caller can make has the same one.
+type registry struct {
+	mu      sync.Mutex
+	entries map[fileID]standIn
+	running bool
+}
+
+// A fileID tells files apart.
+type fileID struct{ dev, ino uint64 }
+
+type standIn struct {
+	real  int // O_PATH descriptor of the mount
+	other int // the pipe's writing end
+}
+
+// maxGiven bounds the mounts that wait to be attached.
+const maxGiven = 1024
+
+func idOf(fd int) (fileID, bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return fileID{}, false
+	}
+	return fileID{uint64(st.Dev), st.Ino}, true //nolint:unconvert // 32 bits on some architectures
+}
+
+// give makes a stand-in for a mount, which is the registry's from then on, whatever happens.
+func (r *registry) give(real int) (int, syscall.Errno) {
+	r.sweep()
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		unix.Close(real)
+		return -1, errnoOf(err)
+	}
+	id, ok := idOf(p[0])
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !ok || len(r.entries) >= maxGiven {
+		for _, fd := range [...]int{real, p[0], p[1]} {
+			unix.Close(fd)
+		}
+		return -1, unix.ENFILE
+	}
+	if r.entries == nil {
+		r.entries = map[fileID]standIn{}
+	}
+	r.entries[id] = standIn{real: real, other: p[1]}
+	if !r.running {
+		r.running = true
+		go r.watch()
+	}
+	return p[0], 0
+}
+
+// redeem says which mount a descriptor stands for. It stays the registry's.
+func (r *registry) redeem(fd int) (int, bool) {
+	id, ok := idOf(fd)
+	if !ok {
+		return -1, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.entries[id]
+	return s.real, ok
+}
+
+// sweep lets mounts go that nobody has a stand-in for any more.
+func (r *registry) sweep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, s := range r.entries {
+		set := []unix.PollFd{{Fd: int32(s.other)}}
+		if n, err := unix.Poll(set, 0); err == nil && n == 1 && set[0].Revents&unix.POLLERR != 0 {
+			s.close()
+			delete(r.entries, id)
+		}
+	}
+}
+
+func (s standIn) close() {
+	unix.Close(s.real)
+	unix.Close(s.other)
+}
+
+// watch sweeps as long as there is something to. What holds a mount after its container's end holds it for that long.
+func (r *registry) watch() {
+	const pause = time.Second
+	for {
+		time.Sleep(pause)
+		r.sweep()
+		r.mu.Lock()
+		if len(r.entries) == 0 {
+			r.running = false
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.entries {
+		s.close()
+	}
+	r.entries = nil
+}
+
+// contexts are the file systems that callers are configuring: their descriptors are the callers' own, and what is known of them is
+// found by comparing open files (kcmp(2)).
+type contexts struct {
+	mu   sync.Mutex
+	list []fsContext // the oldest first
+}
+
+// An fsContext is a file system being configured.
+type fsContext struct {
+	fd   int
+	kind *fsType // nil: one that is mounted already
+	tgid int
+	born uint64
+}
+
+// maxContexts bounds them. One that is forgotten is its caller's own affair: it is configured with the caller's rights.
+const maxContexts = 256
+
+// add remembers a context; fd stays the caller's.
+func (c *contexts) add(f *Family, fd int, kind *fsType, tid int) syscall.Errno {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return errnoOf(err)
+	}
+	who, err := f.targets.Identify(tid)
+	if err != nil {
+		unix.Close(dup)
+		return targetErrno(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(f)
+	if len(c.list) >= maxContexts {
+		unix.Close(c.list[0].fd)
+		c.list = c.list[1:]
+	}
+	c.list = append(c.list, fsContext{fd: dup, kind: kind, tgid: who.TGID, born: who.StartTime})
+	return 0
+}
+
+// forget drops the contexts of processes that have ended.
+func (c *contexts) forget(f *Family) {
+	kept := c.list[:0]
+	for _, x := range c.list {
+		if who, err := f.targets.Identify(x.tgid); err == nil && who.StartTime == x.born {
+			kept = append(kept, x)
+			continue
+		}
+		unix.Close(x.fd)
+	}
+	c.list = kept
+}
+
+// find says what is known of a context.
+func (c *contexts) find(fd int) (fsContext, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	const kcmpFile = 0
+	pid := uintptr(unix.Getpid())
+	for _, x := range c.list {
+		if r, errno := direct(unix.SYS_KCMP, pid, pid, kcmpFile, uintptr(x.fd), uintptr(fd)); errno == 0 && r == 0 {
+			return x, true
+		}
+	}
+	return fsContext{}, false
+}
+
+func (c *contexts) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range c.list {
+		unix.Close(x.fd)
+	}
+	c.list = nil
+}

@@ -1,0 +1,138 @@
+package container
+
+import (
+	"hash/fnv"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/emulate"
+)
+
+// umount takes a mount away. What is held keeps a mount busy, so it is let go before, and the mount is named by the directory that it
+// is in and the name there. Mounts of the container change only by this package, so that it is the one that was judged is looked at
+// once more under a lock.
+func umount(flags int) func(o *op) emulate.Result {
+	return func(o *op) emulate.Result {
+		how := uint32(0)
+		if flags != none {
+			how = o.flags(flags)
+		}
+		a, errno := o.actor(granted)
+		if errno != 0 {
+			return emulate.Errno(errno)
+		}
+		o.f.given.sweep()
+		lock := o.f.mountLock(o.view.ns[nsMount])
+		lock.Lock()
+		defer lock.Unlock()
+		return result(0, o.umountHeld(a, how))
+	}
+}
+
+func (f *Family) mountLock(namespace string) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(namespace))
+	return &f.unmount[h.Sum32()%uint32(len(f.unmount))]
+}
+
+func (o *op) umountHeld(a *actor, how uint32) syscall.Errno {
+	o.hold(0)
+	const nofollow = unix.UMOUNT_NOFOLLOW
+	at, ok := o.mountPoint(a)
+	if !ok {
+		_, errno := a.call(unix.SYS_UMOUNT2, o.name(0), uintptr(how&^nofollow))
+		return o.or(0, errno)
+	}
+	defer unix.Close(at.dir)
+	o.pins[0].close()
+	if !at.still() {
+		return unix.EINVAL // it is gone
+	}
+	path := o.cstring(itoa(at.dir) + "/" + at.name)
+	_, errno := a.call(unix.SYS_UMOUNT2, path, uintptr(how|nofollow))
+	if errno == unix.EBUSY && o.f.pool.drain() && at.still() { // the root of a task that waits may be there
+		_, errno = a.call(unix.SYS_UMOUNT2, path, uintptr(how|nofollow))
+	}
+	return errno
+}
+
+// A mountPoint is where a mount is: a name in a directory.
+type mountPoint struct {
+	dir   int
+	name  string
+	mount uint64
+}
+
+// mountPoint finds the directory that what is held is mounted in; false: it is no mount, or nothing is above it.
+func (o *op) mountPoint(a *actor) (mountPoint, bool) {
+	p := &o.pins[0]
+	if p.state != held {
+		return mountPoint{}, false
+	}
+	id, root := mountOf(p.fd, "")
+	if !root {
+		return mountPoint{}, false
+	}
+	path := o.linkOf(p.fd)
+	name := filepath.Base(path)
+	dir, errno := o.above(a, p.fd, path)
+	if errno != 0 {
+		return mountPoint{}, false
+	}
+	at := mountPoint{dir: dir, name: name, mount: id}
+	if name == "/" || !at.still() {
+		unix.Close(dir)
+		return mountPoint{}, false
+	}
+	return at, true
+}
+
+// above opens the directory that a mount is in. A directory has it as its parent; of a file, only the path is known.
+func (o *op) above(a *actor, fd int, path string) (int, syscall.Errno) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return a.openat2(fd, "..", &how)
+	}
+	inside, ok := o.inRoot(filepath.Dir(path))
+	if !ok {
+		return -1, unix.ENOENT
+	}
+	how.Resolve |= unix.RESOLVE_NO_SYMLINKS
+	return a.openat2(unix.AT_FDCWD, inside, &how)
+}
+
+// inRoot is a path from the mount namespace's root as one from the caller's.
+func (o *op) inRoot(path string) (string, bool) {
+	root, err := o.f.targets.Readlink(o.env.TID, "root")
+	if err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(root, path)
+	if err != nil || rel == ".." || len(rel) > 2 && rel[:3] == "../" {
+		return "", false
+	}
+	return "/" + rel, true
+}
+
+// still says whether the mount is there.
+func (m *mountPoint) still() bool {
+	id, root := mountOf(m.dir, m.name)
+	return root && id == m.mount
+}
+
+// mountOf is the id of the mount that is at a path, and whether the path is its root. Linux 5.8.
+func mountOf(dir int, name string) (id uint64, root bool) {
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	if name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(dir, name, flags, unix.STATX_MNT_ID, &st); err != nil {
+		return 0, false
+	}
+	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
