@@ -81,6 +81,10 @@ func (s *Server) handleDecoded(l *leader, w Work) (ended bool) {
 		return true
 	}
 	l.req = policy.Request{Call: l.call, Caller: l.ev.Caller}
+	if w != nil && !s.o.Table.performs(l.call.ID) {
+		w.End() // a multiplexer that carries another call
+		w = nil
+	}
 	if w != nil {
 		return s.judge(l, w)
 	}

@@ -14,7 +14,9 @@ type Result struct {
 	errno       syscall.Errno
 	fd          int
 	closeOnExec bool
+	final       bool
 	out         [2]Out
+	more        []Out
 }
 
 // An Out is a piece of the target's memory that a call fills.
@@ -61,6 +63,18 @@ func (r Result) Write(addr uint64, p []byte) Result {
 		i = 1
 	}
 	r.out[i] = Out{Addr: addr, P: p}
+	return r
+}
+
+// Scatter adds pieces of memory in any number, as Write does.
+func (r Result) Scatter(list []Out) Result {
+	r.more = list
+	return r
+}
+
+// Final makes EINTR what the target gets, whether the handler that interrupted the call was installed to repeat calls or not.
+func (r Result) Final() Result {
+	r.final = true
 	return r
 }
 

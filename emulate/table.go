@@ -62,6 +62,12 @@ func (e *UnknownCallError) Error() string { return "no ABI has a call " + e.Call
 // performer is nil for a call that cannot be performed by a function.
 func (t *Table) performer(id arch.ID) Performer { return t.performers[id] }
 
+// performs says whether a family performs a call.
+func (t *Table) performs(id arch.ID) bool {
+	_, ok := t.familyOf(id)
+	return ok
+}
+
 // familyOf is the position of the family that performs a call.
 func (t *Table) familyOf(id arch.ID) (int, bool) { return int(t.family[id]) - 1, t.family[id] != 0 }
 

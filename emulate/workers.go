@@ -204,7 +204,7 @@ func (j *job) waiting(over bool) bool {
 const restart = syscall.Errno(512)
 
 func (s *Server) interrupted(j *job, r Result) Result {
-	if r.kind == resultErrno && r.errno == unix.EINTR && s.o.Targets.Signalled(int(j.n.TID)) {
+	if r.kind == resultErrno && r.errno == unix.EINTR && !r.final && s.o.Targets.Signalled(int(j.n.TID)) {
 		r.errno = restart
 	}
 	return r
@@ -232,20 +232,28 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 
 // fill writes a call's results into the target's memory. As with the kernel, a call that cannot say what it found fails.
 func (s *Server) fill(ev *audit.Event, id uint64, r Result) Result {
-	for i := range r.out {
-		if r.out[i].P == nil {
+	if !s.write(ev, id, r.out[:]) || !s.write(ev, id, r.more) {
+		return Errno(unix.EFAULT)
+	}
+	return r
+}
+
+// write is false if the target could not have written itself; it writes nothing where nobody is there to be answered.
+func (s *Server) write(ev *audit.Event, id uint64, list []Out) bool {
+	for i := range list {
+		if list[i].P == nil {
 			break
 		}
 		if s.src.Valid(id) != nil {
-			return r // nobody is there to be answered
+			return true
 		}
 		mem := s.o.Targets.Memory()
 		mem.Bind(ev.Caller.TID)
-		if n, err := mem.WriteMem(r.out[i].P, r.out[i].Addr); err != nil || n < len(r.out[i].P) {
-			return Errno(unix.EFAULT)
+		if n, err := mem.WriteMem(list[i].P, list[i].Addr); err != nil || n < len(list[i].P) {
+			return false
 		}
 	}
-	return r
+	return true
 }
 
 // An injector ends a call with a new descriptor: the receiver if it can, for the thread that leads; the server for all others.

@@ -78,6 +78,12 @@ func (f *Family) open() error {
 	return nil
 }
 
+// rowOf is how the call of a name is performed.
+func (f *Family) rowOf(name string) *row {
+	id, _ := arch.LookupID(name)
+	return f.rows[id]
+}
+
 // Close frees what the family holds, when nothing is performed any more.
 func (f *Family) Close() error {
 	f.pool.close()

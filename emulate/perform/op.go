@@ -37,6 +37,7 @@ type op struct {
 	bufs     [4][unix.PathMax + 1]byte // names and paths, with NUL
 	nums     [8]uint64                 // times and the like
 	out      []byte                    // what the kernel fills
+	sock     *socketCall               // of the calls on sockets
 }
 
 func newOp(f *Family) *op { return &op{f: f, base: [2]int{-1, -1}} }
@@ -49,6 +50,9 @@ func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
 	o.who, o.lost = o.f.targets.Identify(tid)
 	o.unsure = false
 	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
+	if o.row.copy != nil {
+		return o.copySocket(raw, mem)
+	}
 	o.mem = overlay{under: mem, list: o.raws[:len(o.row.raw)]}
 	for i := range o.row.raw {
 		if a := &o.row.raw[i]; a.inside {
@@ -96,6 +100,9 @@ func (o *op) End() {
 	if o.t != nil && o.t != o.own {
 		o.f.pool.give(o.t)
 	}
+	if o.sock != nil {
+		o.sock.end()
+	}
 	o.own, o.t, o.call, o.row, o.mem.under = nil, nil, nil, nil, nil
 }
 
@@ -121,6 +128,9 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 	}
 	o.acting.Store(o.t)
 	defer o.acting.Store(nil)
+	if o.sock != nil {
+		o.sock.wait = wait
+	}
 	return o.row.do(o)
 }
 

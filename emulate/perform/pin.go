@@ -345,6 +345,9 @@ func (o *op) resolveFlags() uint64 {
 
 // Path implements policy.Paths: it is asked by the decision for what the call would reach.
 func (o *op) Path(arg int) (string, bool) {
+	if o.row.copy != nil {
+		return o.socketPath()
+	}
 	i := o.pathIndex(arg)
 	if i < 0 {
 		return "", true // it is not looked up: what a symbolic link is to say
@@ -362,6 +365,9 @@ func (o *op) Path(arg int) (string, bool) {
 
 // Held implements policy.Paths.
 func (o *op) Held(arg int) bool {
+	if o.row.copy != nil {
+		return o.socketState() == held
+	}
 	i := o.pathIndex(arg)
 	if i < 0 || o.become() != 0 {
 		return false
@@ -372,6 +378,9 @@ func (o *op) Held(arg int) bool {
 
 // New implements policy.Paths.
 func (o *op) New(arg int) bool {
+	if o.row.copy != nil {
+		return o.socketState() == named
+	}
 	i := o.pathIndex(arg)
 	if i < 0 || o.become() != 0 {
 		return false

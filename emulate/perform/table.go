@@ -13,6 +13,7 @@ type row struct {
 	paths []pathArg
 	raw   []rawArg
 	how   func(o *op) unix.OpenHow // of the calls that open
+	copy  func(o *op)              // of the calls on sockets: copies what the arguments lead to
 	do    func(o *op) emulate.Result
 
 	checked bool // judged, and then left to the kernel
@@ -65,7 +66,7 @@ func atPath(k kind) []pathArg { return []pathArg{{path: 1, dir: 0, kind: k, flag
 
 // rows are the calls of all families of files.
 func rows() (list []row) {
-	for _, group := range [][]row{openRows(), nameRows(), attributeRows(), statRows(), xattrRows(), watchRows(), listingRows()} {
+	for _, group := range [][]row{openRows(), nameRows(), attributeRows(), statRows(), xattrRows(), watchRows(), listingRows(), socketRows()} {
 		list = append(list, group...)
 	}
 	return list

@@ -241,7 +241,8 @@ func (c *compilation) compileABI(draft *draft) {
 
 // carried warns of calls that may come in a multiplexer.
 func (c *compilation) carried(abi arch.ABI, id arch.ID, list []entry) {
-	if conditional(list) && c.carries.Has(id) {
+	runs := slices.ContainsFunc(list, func(e entry) bool { return e.decision.Verdict.Continues() })
+	if runs && conditional(list) && c.carries.Has(id) {
 		c.prog.Notifies = true
 		c.warn(list[0].pos, "%s: %s also comes in a multiplexer (socketcall, ipc), its arguments in memory: where they decide, it is refused there", abi, id)
 	}

@@ -103,7 +103,7 @@ func conditional(list []entry) bool {
 		return false
 	}
 	for i := range list {
-		if !list[i].decision.Verdict.Continues() {
+		if refuses(list[i].decision.Verdict) {
 			return true
 		}
 	}

@@ -242,6 +242,9 @@ func (r *Ref) fullPath(c *Context) ([]byte, error) {
 	if err != nil || len(b) == 0 {
 		return nil, err
 	}
+	if r.part == unixPath && c.Paths != nil {
+		return c.argPath(r.Arg)
+	}
 	c.ready(b)
 	start := len(c.buf)
 	if err := c.appendPath(b, nil); err != nil {

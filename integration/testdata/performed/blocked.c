@@ -95,7 +95,7 @@ static void signalled(int n, int flags)
 	start(t, n);
 	for (int i = 0; i < n; i++)
 		pthread_kill(t[i], SIGUSR1);
-	pause_ms(500);
+	pause_ms(2000);
 	int ran = handled;
 	int f = open("fifo", O_WRONLY | O_NONBLOCK);
 	printf("writer: %s\n", f < 0 ? strerror(errno) : "opened");
