@@ -95,6 +95,9 @@ func truncate(o *op) emulate.Result {
 	if o.call.Name == "truncate" && o.call.ABI.Word() == 4 {
 		length = uint64(int64(int32(length)))
 	}
+	if o.pins[0].state == held && int64(length) >= 0 && o.overLimit(length) {
+		return o.tooLong()
+	}
 	return result(o.t.call(unix.SYS_TRUNCATE, o.path(), uintptr(length), 0, 0, 0, 0))
 }
 

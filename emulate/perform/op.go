@@ -162,6 +162,9 @@ func (o *op) refusal(i int) emulate.Result {
 	if errno, ok := r.Failed(); !ok || errno != unix.ENAMETOOLONG {
 		return r
 	}
+	if o.row.how != nil && o.full() {
+		return emulate.Errno(unix.EMFILE)
+	}
 	return emulate.Errno(pin.errno)
 }
 

@@ -262,7 +262,7 @@ func (o *op) lookup(base int, text []byte, flags, resolve uint64, st *unix.Statx
 			return fd, 0
 		}
 		unix.Close(fd)
-	} else if !o.mayBeProc(base, text, errno, resolve) {
+	} else if resolve&(unix.RESOLVE_BENEATH|unix.RESOLVE_IN_ROOT) != 0 || !o.mayBeProc(base, text, errno, resolve) {
 		return -1, errno
 	}
 	return o.walk(base, text, flags, resolve, st)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/emulate"
 )
 
 // full says whether the target has no descriptor left. The kernel takes the number before it looks at the path (do_sys_openat2 of
@@ -44,4 +46,28 @@ func used(dir int, limit uint64) (n uint64) {
 		}
 	}
 	return n
+}
+
+// overLimit says whether a file would grow beyond what the target may write: inode_newsize_ok() of fs/attr.c, whose limit is that of
+// whoever asks.
+func (o *op) overLimit(length uint64) bool {
+	st := &o.pins[0].stat
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || length <= st.Size {
+		return false
+	}
+	var limit unix.Rlimit
+	return unix.Prlimit(o.env.TID, unix.RLIMIT_FSIZE, nil, &limit) == nil && length > limit.Cur
+}
+
+// tooLong fails as the kernel does: first whoever may not write, then with a signal.
+func (o *op) tooLong() emulate.Result {
+	fd, path := o.object()
+	if _, errno := o.t.call(unix.SYS_FACCESSAT2, fd, path, unix.W_OK, unix.AT_EACCESS|unix.AT_EMPTY_PATH, 0, 0); errno != 0 {
+		return emulate.Errno(errno)
+	}
+	target, err := o.f.targets.Pin(o.env.Validator(), o.env.ID, o.env.TID)
+	if err == nil {
+		unix.Tgkill(target.TGID, target.TID, unix.SIGXFSZ) //nolint:errcheck // then it gets the errno alone
+	}
+	return emulate.Errno(unix.EFBIG)
 }

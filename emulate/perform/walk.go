@@ -112,7 +112,7 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 		return w.follow(fd, &st, part, last && slash)
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK && w.o.t.inProc(fd, &st) {
-		if w.o.linkText = w.o.self(w.cur, fd, &w.st); w.o.linkText == nil && w.own() {
+		if w.o.linkText = w.o.self(w.cur, &w.st, part); w.o.linkText == nil && w.own() {
 			w.o.linkText, _ = w.o.own.readLink(fd)
 		}
 	}
@@ -150,7 +150,7 @@ func (w *walk) follow(fd int, st *unix.Statx_t, part []byte, directory bool) sys
 	case !w.o.t.inProc(fd, st):
 		return w.goOn(w.o.t.readLink(fd))
 	}
-	if self := w.o.self(w.cur, fd, &w.st); self != nil {
+	if self := w.o.self(w.cur, &w.st, part); self != nil {
 		return w.goOn(self, 0)
 	}
 	if plain, errno := w.open(part, 0, unix.RESOLVE_NO_MAGICLINKS); errno != unix.ELOOP {
@@ -211,24 +211,18 @@ func (t *thread) readLink(fd int) ([]byte, syscall.Errno) {
 // procRoot is PROC_ROOT_INO of include/linux/proc_fs.h.
 const procRoot = 1
 
-// self is what the links "self" and "thread-self" of a proc file system say to the target; nil for every other link.
-func (o *op) self(dir, link int, st *unix.Statx_t) []byte {
-	if st.Ino != procRoot {
-		return nil
-	}
-	text, errno := o.t.readLink(link)
-	if errno != 0 {
-		return nil
-	}
-	process, task, _ := bytes.Cut(text, []byte("/"))
-	if _, err := strconv.Atoi(string(process)); err != nil {
+// self is what the links "self" and "thread-self" of a proc file system say to the target; nil for every other link. To the supervisor
+// they say nothing at all if it is not in that pid namespace.
+func (o *op) self(dir int, st *unix.Statx_t, name []byte) []byte {
+	thread := string(name) == "thread-self"
+	if st.Ino != procRoot || !thread && string(name) != "self" {
 		return nil
 	}
 	pid, tid, ok := o.idsIn(dir)
 	switch {
 	case !ok:
 		return []byte{0} // a name that is not there: the target is not in that pid namespace
-	case len(task) > 0:
+	case thread:
 		return []byte(strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid))
 	}
 	return []byte(strconv.Itoa(pid))

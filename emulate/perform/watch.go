@@ -42,6 +42,9 @@ func fanotify(o *op) emulate.Result {
 	}
 	flags := o.flags(1) &^ unix.FAN_MARK_DONT_FOLLOW
 	dir, path := atCwd, o.path()
+	if o.pointer(4) == 0 && o.int(3) == unix.AT_FDCWD {
+		path = 0 // which no descriptor is: EBADF
+	}
 	if o.pins[0].null {
 		dir, path = uintptr(o.pins[0].fd), 0
 	}

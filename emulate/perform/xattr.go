@@ -88,11 +88,11 @@ const (
 // attributed is what is held as a path, for calls that do not take a descriptor of O_PATH with an empty one; and a descriptor that
 // the target gave so as it is. i is the position of the flags.
 func (o *op) attributed(i int) (fd, path, flags uintptr) {
-	if o.pins[0].descriptor || o.pins[0].unusable {
+	if o.pins[0].descriptor && o.int(o.row.paths[0].dir) != unix.AT_FDCWD || o.pins[0].unusable {
 		fd, path = o.object()
 		return fd, path, o.flags(i)
 	}
-	return atCwd, o.path(), o.flags(i) &^ unix.AT_SYMLINK_NOFOLLOW
+	return atCwd, o.path(), o.flags(i) &^ (unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH)
 }
 
 func setxattrat(o *op) emulate.Result {

@@ -160,8 +160,12 @@ func (b *becoming) takeIDs() error {
 }
 
 // takeCaps: capset(2) gives only what is there, so an error is a capability that cannot be had.
+//
+// The securebits go first: with those that kept the capabilities, access(2) would judge a user by them too (fs/open.c,
+// access_override_creds). The target's own cannot be read.
 func (b *becoming) takeCaps() error {
 	c := b.Caps
+	b.simple(unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, 0) // fails where they were never changed, for want of CAP_SETPCAP
 	return failure(b.capset(c.Effective, c.Permitted, c.Inheritable), fmt.Sprintf("take capabilities %#x", c.Permitted),
 		"the supervisor lacks one of them")
 }
