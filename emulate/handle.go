@@ -97,8 +97,8 @@ func (s *Server) handleDecoded(l *leader, w Work) (ended bool) {
 }
 
 // judge has a call decided that a family may perform, with the paths that it means.
-func (s *Server) judge(l *leader, w Work) (ended bool) {
-	ended = true
+func (s *Server) judge(l *leader, w Work) (done bool) {
+	ended := true
 	defer func() {
 		if ended {
 			w.End()
@@ -113,6 +113,8 @@ func (s *Server) judge(l *leader, w Work) (ended bool) {
 	l.req.Paths = w
 	d := s.o.Decider.Decide(&l.req)
 	if d.Verdict != policy.Perform {
+		w.End() // before the target goes on: what is held keeps mounts busy
+		ended = false
 		s.finish(&l.ev, l.n.ID, d)
 		return true
 	}

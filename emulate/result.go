@@ -14,6 +14,7 @@ type Result struct {
 	errno       syscall.Errno
 	fd          int
 	closeOnExec bool
+	exact       bool // close fd before the target goes on
 	final       bool
 	out         [2]Out
 	more        []Out
@@ -50,6 +51,13 @@ func Errno(errno syscall.Errno) Result {
 // is closed afterwards.
 func Install(fd int, closeOnExec bool) Result {
 	return Result{kind: resultFile, fd: fd, closeOnExec: closeOnExec}
+}
+
+// Exact has Install close the supervisor's descriptor before the target goes on: who closes what it wrote to is the last one then, as
+// others may wait for (inotify(7), IN_CLOSE_WRITE; execve(2), ETXTBSY).
+func (r Result) Exact() Result {
+	r.exact = true
+	return r
 }
 
 // Later says that a call may block and was not begun.

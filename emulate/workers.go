@@ -258,7 +258,7 @@ func (s *Server) write(ev *audit.Event, id uint64, list []Out) bool {
 
 // An injector ends a call with a new descriptor: the receiver if it can, for the thread that leads; the server for all others.
 type injector interface {
-	Inject(id uint64, tid, fd int, closeOnExec bool) (int, error)
+	Inject(id uint64, tid, fd int, closeOnExec bool, early func()) (int, error)
 }
 
 func (l *leader) injector() injector {
@@ -269,14 +269,18 @@ func (l *leader) injector() injector {
 }
 
 // Inject implements injector.
-func (s *Server) Inject(id uint64, _, fd int, closeOnExec bool) (int, error) {
+func (s *Server) Inject(id uint64, _, fd int, closeOnExec bool, _ func()) (int, error) {
 	return s.src.AddFD(id, fd, unotify.AddFDOptions{Send: true, CloseOnExec: closeOnExec})
 }
 
 // inject ends the call with a new descriptor. The target's own limit (EMFILE) is the target's errno.
 func (s *Server) inject(ev *audit.Event, id uint64, r Result, by injector) {
 	defer r.release()
-	fd, err := by.Inject(id, ev.Caller.TID, r.fd, r.closeOnExec)
+	var early func()
+	if r.exact {
+		early = r.release
+	}
+	fd, err := by.Inject(id, ev.Caller.TID, r.fd, r.closeOnExec, early)
 	if err == nil {
 		ev.Outcome, ev.Value = audit.Answered, int64(fd)
 		return

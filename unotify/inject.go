@@ -16,12 +16,13 @@ import (
 //
 // On a machine without an idle CPU the detour costs more than it saves. So both ways are timed, and the other one is tried now and then.
 type Injector struct {
-	l       *Listener
-	own     unix.CPUSet // what the supervisor and, unless they chose otherwise, the targets may run on
-	restore unix.CPUSet
-	may     bool
-	ways    [2]way
-	count   uint
+	l        *Listener
+	own      unix.CPUSet // what the supervisor and, unless they chose otherwise, the targets may run on
+	restore  unix.CPUSet
+	may      bool
+	killable bool
+	ways     [2]way
+	count    uint
 }
 
 // A way of injecting, and what it took lately.
@@ -35,7 +36,7 @@ const (
 // NewInjector makes an injector for the calling thread. Without killable, which says that the filter was installed with
 // WAIT_KILLABLE_RECV, it knows the plain way only.
 func (l *Listener) NewInjector(killable bool) *Injector {
-	i := &Injector{l: l}
+	i := &Injector{l: l, killable: killable}
 	i.may = killable && unix.SchedGetaffinity(0, &i.own) == nil && i.own.Count() > 1 && i.learn()
 	return i
 }
@@ -55,21 +56,27 @@ func (i *Injector) learn() bool {
 	return unix.SchedSetaffinity(0, &i.own) == nil
 }
 
-// Inject is [Listener.AddFD] with Send, for the call of thread tid.
-func (i *Injector) Inject(id uint64, tid, fd int, closeOnExec bool) (int, error) {
-	if !i.may {
+// Inject is [Listener.AddFD] with Send, for the call of thread tid. early, unless nil, is called when the target has the descriptor and
+// before it goes on, if that can be.
+func (i *Injector) Inject(id uint64, tid, fd int, closeOnExec bool, early func()) (int, error) {
+	steps := early != nil && i.killable
+	if !i.may && !steps {
 		return i.l.AddFD(id, fd, AddFDOptions{Send: true, CloseOnExec: closeOnExec})
 	}
 	begin, chosen := time.Now(), i.choose()
-	if chosen == borrowing && !i.borrow(tid) {
+	if chosen == borrowing && !(i.may && i.borrow(tid)) {
 		chosen = plain
 	}
-	n, err := i.l.AddFD(id, fd, AddFDOptions{Send: chosen == plain, CloseOnExec: closeOnExec})
+	steps = steps || chosen == borrowing
+	n, err := i.l.AddFD(id, fd, AddFDOptions{Send: !steps, CloseOnExec: closeOnExec})
 	if chosen == borrowing {
 		unix.SchedSetaffinity(tid, &i.restore) //nolint:errcheck // it worked a moment ago; a target that has ended needs none
-		if err == nil {
-			err = i.l.Respond(id, Response{Value: int64(n)})
-		}
+	}
+	if steps && early != nil {
+		early()
+	}
+	if steps && err == nil {
+		err = i.l.Respond(id, Response{Value: int64(n)})
 	}
 	i.ways[chosen].took(time.Since(begin))
 	return n, err

@@ -51,7 +51,7 @@ func testInject(t *testing.T, mask *unix.CPUSet) {
 		if err := r.Receive(&n); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Inject(n.ID, int(n.TID), int(zero.Fd()), true); err != nil {
+		if _, err := r.Inject(n.ID, int(n.TID), int(zero.Fd()), true, nil); err != nil {
 			t.Errorf("inject: %v", err)
 			l.Respond(n.ID, unotify.Response{Errno: unix.EIO}) //nolint:errcheck // the test has failed
 		}

@@ -93,9 +93,11 @@ func (c *callers) protects(filetype uint16) int {
 	return 1
 }
 
-// watchList are the calls that change what a caller is: its ids, rights, root, namespaces or umask.
+// watchList are the calls that change what a caller is: its ids, rights, root, namespaces or umask. Executing a file and unmounting are
+// also hindered by a descriptor that the supervisor has not closed yet: notified, they come after that.
 const watchList = "setuid,setgid,setreuid,setregid,setresuid,setresgid,setfsuid,setfsgid,setgroups,setuid32,setgid32,setreuid32," +
-	"setregid32,setresuid32,setresgid32,setfsuid32,setfsgid32,setgroups32,capset,umask,chroot,pivot_root,unshare,setns,execve,execveat"
+	"setregid32,setresuid32,setresgid32,setfsuid32,setfsgid32,setgroups32,capset,umask,chroot,pivot_root,unshare,setns,execve,execveat," +
+	"umount,umount2"
 
 // Watch lists the calls that change what is remembered of a caller.
 func Watch() arch.Selection {

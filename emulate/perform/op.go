@@ -93,10 +93,7 @@ func (o *op) Interrupt() {
 
 // End implements emulate.Work.
 func (o *op) End() {
-	for i := range o.pins {
-		o.pins[i].close()
-		o.closeBase(i)
-	}
+	o.letGo()
 	if o.t != nil && o.t != o.own {
 		o.f.pool.give(o.t)
 	}
@@ -120,6 +117,7 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 		return emulate.Result{} // there is nothing to perform
 	}
 	if r, ok := o.ready(); !ok {
+		o.letGo()
 		return r
 	}
 	o.t.interrupted.Store(false)
@@ -131,7 +129,16 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 	if o.sock != nil {
 		o.sock.wait = wait
 	}
+	defer o.letGo()
 	return o.row.do(o)
+}
+
+// letGo closes what is held, before the target goes on: it would keep mounts busy.
+func (o *op) letGo() {
+	for i := range o.pins {
+		o.pins[i].close()
+		o.closeBase(i)
+	}
 }
 
 // ready makes sure that the op has a thread and holds what the paths name.
@@ -162,7 +169,7 @@ func (o *op) refusal(i int) emulate.Result {
 	if errno, ok := r.Failed(); !ok || errno != unix.ENAMETOOLONG {
 		return r
 	}
-	if o.row.how != nil && o.full() {
+	if v := &o.call.Args[o.row.paths[i].path]; o.row.how != nil && v.State == arch.OK && len(v.Bytes) > 0 && o.full() {
 		return emulate.Errno(unix.EMFILE)
 	}
 	return emulate.Errno(pin.errno)

@@ -172,7 +172,11 @@ func open(o *op) emulate.Result {
 		unix.Close(fd)
 		return emulate.Errno(unix.EOVERFLOW)
 	}
-	return emulate.Install(fd, closeOnExec)
+	r := emulate.Install(fd, closeOnExec)
+	if how.Flags&unix.O_ACCMODE != unix.O_RDONLY {
+		r = r.Exact()
+	}
+	return r
 }
 
 func (o *op) openPin(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
@@ -223,7 +227,7 @@ func (t *thread) held(fd int) []byte { return fdName(t.num[:0], fd) }
 // tooLarge is what generic_file_open() of fs/open.c says to 32-bit programs that did not ask for large files. The supervisor's own
 // calls always do.
 func (o *op) tooLarge(fd int, how *unix.OpenHow) bool {
-	if o.call.ABI.Word() == 8 || how.Flags&largeFile != 0 || o.call.ABI == arch.X32 {
+	if o.call.Name == "openat2" || o.call.ABI.Word() == 8 || how.Flags&largeFile != 0 || o.call.ABI == arch.X32 {
 		return false
 	}
 	var st unix.Stat_t

@@ -1,6 +1,7 @@
 package perform
 
 import (
+	"bytes"
 	"os"
 	"strconv"
 
@@ -12,8 +13,8 @@ import (
 // full says whether the target has no descriptor left. The kernel takes the number before it looks at the path (do_sys_openat2 of
 // fs/open.c), so that an open that fails with EMFILE makes and truncates nothing; an injection can fail only afterwards.
 func (o *op) full() bool {
-	var limit unix.Rlimit
-	if unix.Prlimit(o.env.TID, unix.RLIMIT_NOFILE, nil, &limit) != nil {
+	limit, ok := o.limit(unix.RLIMIT_NOFILE, "Max open files")
+	if !ok {
 		return false
 	}
 	dir, err := o.f.targets.OpenAt(o.env.TID, "fd", unix.O_RDONLY|unix.O_DIRECTORY)
@@ -22,10 +23,37 @@ func (o *op) full() bool {
 	}
 	defer unix.Close(dir)
 	var st unix.Stat_t
-	if unix.Fstat(dir, &st) == nil && st.Size > 0 && uint64(st.Size) < limit.Cur {
+	if unix.Fstat(dir, &st) == nil && st.Size > 0 && uint64(st.Size) < limit {
 		return false // the number of descriptors: Linux 6.2
 	}
-	return used(dir, limit.Cur) >= limit.Cur
+	return used(dir, limit) >= limit
+}
+
+// limit is one of the target's soft limits. prlimit(2) is for its own user or CAP_SYS_RESOURCE; everybody may read the file.
+func (o *op) limit(resource int, line string) (uint64, bool) {
+	var limit unix.Rlimit
+	if unix.Prlimit(o.env.TID, resource, nil, &limit) == nil {
+		return limit.Cur, true
+	}
+	dir, err := o.f.targets.OpenAt(o.env.TID, "", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return 0, false
+	}
+	defer unix.Close(dir)
+	text, errno := readAt(dir, "limits")
+	if errno != 0 {
+		return 0, false
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\n"+line))
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0, false
+	}
+	if string(fields[0]) == "unlimited" {
+		return ^uint64(0), true
+	}
+	n, err := strconv.ParseUint(string(fields[0]), 10, 64)
+	return n, err == nil
 }
 
 // used counts the descriptors below a limit.
@@ -55,8 +83,8 @@ func (o *op) overLimit(length uint64) bool {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || length <= st.Size {
 		return false
 	}
-	var limit unix.Rlimit
-	return unix.Prlimit(o.env.TID, unix.RLIMIT_FSIZE, nil, &limit) == nil && length > limit.Cur
+	limit, ok := o.limit(unix.RLIMIT_FSIZE, "Max file size")
+	return ok && length > limit
 }
 
 // tooLong fails as the kernel does: first whoever may not write, then with a signal.

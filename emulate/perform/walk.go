@@ -14,6 +14,7 @@ type walk struct {
 	o       *op
 	cur     int // O_PATH
 	st      unix.Statx_t
+	proc    bool   // it is in procfs
 	todo    []byte // what is left of the path, without NUL
 	links   int    // followed so far
 	slash   bool   // one came behind the last component that was taken
@@ -69,6 +70,13 @@ func (w *walk) root() syscall.Errno {
 
 // arrive makes fd the place where the walk is, unless it is the supervisor's own.
 func (w *walk) arrive(fd int) syscall.Errno {
+	return w.arriveFrom(fd, nil)
+}
+
+// arriveFrom is arrive after a step down: what is below a process's entry is that process's, and may be closed to a look at it.
+func (w *walk) arriveFrom(fd int, part []byte) syscall.Errno {
+	before := w.st
+	down := w.cur >= 0 && w.proc && before.Ino != procRoot && len(part) > 0 && string(part) != ".."
 	if w.cur >= 0 {
 		unix.Close(w.cur)
 	}
@@ -76,7 +84,8 @@ func (w *walk) arrive(fd int) syscall.Errno {
 	if errno := w.o.t.fstat(fd, &w.st); errno != 0 {
 		return errno
 	}
-	if w.o.t.inProc(fd, &w.st) && w.o.f.owns(fd, &w.st) {
+	w.proc = w.o.t.inProc(fd, &w.st)
+	if w.proc && !(down && before.Mnt_id == w.st.Mnt_id) && w.o.f.owns(fd, &w.st) {
 		return unix.EACCES
 	}
 	return 0
@@ -112,14 +121,23 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 		return w.follow(fd, &st, part, last && slash)
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK && w.o.t.inProc(fd, &st) {
-		if w.o.linkText = w.o.self(w.cur, &w.st, part); w.o.linkText == nil && w.own() {
-			w.o.linkText, _ = w.o.own.readLink(fd)
+		if w.o.linkText = w.o.self(w.cur, &w.st, part); w.o.linkText == nil {
+			w.o.linkText = w.ownLink(fd)
 		}
 	}
-	if errno := w.arrive(fd); errno != 0 || !last || !slash || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if errno := w.arriveFrom(fd, part); errno != 0 || !last || !slash || st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return errno
 	}
 	return unix.ENOTDIR
+}
+
+// ownLink is what a link in the target's own entry says, where only the supervisor can read it; nil: whoever acts can.
+func (w *walk) ownLink(fd int) []byte {
+	if _, errno := w.o.t.readLink(fd); errno != unix.EACCES || !w.own() {
+		return nil
+	}
+	text, _ := w.o.own.readLink(fd)
+	return text
 }
 
 func (w *walk) open(part []byte, flags, resolve uint64) (int, syscall.Errno) {

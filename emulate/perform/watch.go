@@ -67,8 +67,8 @@ func handle(o *op) emulate.Result {
 	id := out[8+maxHandle:]
 	fd, path, _ := o.attributed(4)
 	flags := o.flags(4)
-	if !o.pins[0].descriptor {
-		flags |= unix.AT_SYMLINK_FOLLOW
+	if fd == atCwd {
+		flags = flags&^unix.AT_EMPTY_PATH | unix.AT_SYMLINK_FOLLOW
 	}
 	r, errno := o.t.call(unix.SYS_NAME_TO_HANDLE_AT, fd, path, uintptr(at), address(id), flags, 0)
 	if errno != 0 && errno != unix.EOVERFLOW {

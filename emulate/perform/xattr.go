@@ -132,7 +132,20 @@ func (o *op) xattrArgs(value uintptr) uintptr {
 	return address(b)
 }
 
+// cwdRefuses asks the kernel about the working directory by an empty path, which it knows for some of these calls only
+// (path_listxattrat of fs/xattr.c, Linux 6.13 to 7.3).
+func (o *op) cwdRefuses(nr, flags uintptr) bool {
+	if !o.pins[0].descriptor || o.int(o.row.paths[0].dir) != unix.AT_FDCWD {
+		return false
+	}
+	_, errno := o.t.call(nr, atCwd, address(o.t.empty[:]), flags, nowhere, 0, 0)
+	return errno == unix.EBADF
+}
+
 func listxattrat(o *op) emulate.Result {
+	if o.cwdRefuses(sysListxattrat, o.flags(2)) {
+		return emulate.Errno(unix.EBADF)
+	}
 	fd, path, flags := o.attributed(2)
 	out, n := o.room(o.size(4))
 	r, errno := o.t.call(sysListxattrat, fd, path, flags, address(out), n, 0)
@@ -140,6 +153,9 @@ func listxattrat(o *op) emulate.Result {
 }
 
 func removexattrat(o *op) emulate.Result {
+	if o.cwdRefuses(sysListxattrat, o.flags(2)) {
+		return emulate.Errno(unix.EBADF)
+	}
 	fd, path, flags := o.attributed(2)
 	return result(o.t.call(sysRemovexattrat, fd, path, flags, address(o.text(3, 2)), 0, 0))
 }
