@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,9 +31,15 @@ type actor struct {
 	key         string
 	fds         int // O_PATH descriptor of its descriptors' directory, which is its working directory
 	interrupted atomic.Bool
+	since       time.Time // it has been idle
 
-	how  unix.OpenHow // what the kernel reads
-	text []byte
+	// What the kernel reads and writes.
+	how     unix.OpenHow
+	text    []byte
+	stat    unix.Statx_t
+	fs      unix.Statfs_t
+	request mountRequest
+	answer  [64]uint64 // struct statmount: size and options, mask, device, magic number, and more
 }
 
 // A thread has nothing: it is tasks that act.
@@ -218,9 +225,9 @@ func (a *actor) settle(o *op) error {
 	if errno != 0 {
 		return fmt.Errorf("enter a task's descriptors in proc: %w", errno)
 	}
-	root, err := a.f.rootOf(a.task.TID())
-	if err != nil {
-		return err
+	root, errno := a.root()
+	if errno != 0 {
+		return fmt.Errorf("look at a task's root: %w", errno)
 	}
 	if root != o.view.root {
 		return fmt.Errorf("the caller's root changed meanwhile: %w", unix.EAGAIN)

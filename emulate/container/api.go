@@ -1,6 +1,7 @@
 package container
 
 import (
+	"math"
 	"slices"
 	"syscall"
 
@@ -18,7 +19,7 @@ func apiRows(o Options) []row {
 	tree := []pathArg{{text: 1, dir: 0, flags: 2, stay: unix.AT_SYMLINK_NOFOLLOW, empty: unix.AT_EMPTY_PATH, null: unix.AT_EMPTY_PATH}}
 	list := []row{
 		{call: "fsopen", texts: []int{0}, do: fsopen},
-		{call: "fsconfig", texts: []int{2, 3}, do: fsconfig,
+		{call: "fsconfig", texts: []int{2, 3}, do: fsconfig, slow: always,
 			paths: []pathArg{{text: 3, dir: 4, flags: 1, empty: unix.FSCONFIG_SET_PATH_EMPTY, only: func(o *op) bool { return o.setsPath() }}}},
 		{call: "fsmount", do: fsmount, note: standInNote},
 		{call: "fspick", texts: []int{1}, do: fspick,
@@ -39,6 +40,8 @@ func apiRows(o Options) []row {
 }
 
 const standInNote = "the descriptor stands for the mount; nothing but the calls of the mount API takes it for one"
+
+func always(*op) bool { return true }
 
 // creator is who makes file systems of a type for this caller.
 func (o *op) creator(t *fsType) (caller, syscall.Errno) {
@@ -113,6 +116,9 @@ func fspick(o *op) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
+	if o.pins[0].state == held && o.machines(o.pins[0].fd) {
+		return o.refuse("the file system is the machine's too: only its mount can be changed (mount_setattr)")
+	}
 	dir, path := o.at(0)
 	flags := o.flags(2)&^unix.FSPICK_SYMLINK_NOFOLLOW | unix.FSPICK_EMPTY_PATH | unix.FSPICK_CLOEXEC
 	fd, errno := opened(a.call(unix.SYS_FSPICK, dir, path, uintptr(flags)))
@@ -134,16 +140,17 @@ func (o *op) context() (fd int, x fsContext, call caller, errno syscall.Errno) {
 		return -1, x, nil, errno
 	}
 	fd, errno = o.descriptor(o.int(0))
-	if errno == unix.EBADF {
-		fd = -1 // for the kernel to say, after what it looks at before
-	} else if errno != 0 {
-		return -1, x, nil, errno
-	} else {
+	switch errno {
+	case 0:
 		o.closing(fd)
+	case unix.EBADF:
+		fd = missingFD(o.int(0)) // for the kernel to say, after what it looks at before
+	default:
+		return -1, x, nil, errno
 	}
 	x, ok := o.f.opened.find(fd)
-	if fd < 0 || ok {
-		call, errno = o.creator(x.kind)
+	if ok || o.linkOf(fd) != "anon_inode:[fscontext]" {
+		call, errno = o.creator(x.kind) // what is no context at all, the kernel refuses
 		return fd, x, call, errno
 	}
 	a, errno := o.actor(asTarget)
@@ -151,6 +158,15 @@ func (o *op) context() (fd int, x fsContext, call caller, errno syscall.Errno) {
 		return -1, x, nil, errno
 	}
 	return fd, x, a.call, 0
+}
+
+// missing is a descriptor that is not there for one that the caller does not have.
+func missingFD(n int) int {
+	const unused = 1 << 30
+	if n < 0 {
+		return n
+	}
+	return unused
 }
 
 func fsconfig(o *op) emulate.Result {
@@ -209,17 +225,8 @@ func (o *op) deviceNamed(path string) (string, syscall.Errno) {
 	if errno != 0 {
 		return "", errno
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return "", errnoOf(err)
-	}
-	switch {
-	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return o.blockDevice(fd, &st, o.force)
-	case st.Mode&unix.S_IFMT == unix.S_IFREG && o.f.o.Images:
-		return o.loop(fd, o.force)
-	}
-	return "", unix.ENOTBLK
+	path, _, errno = o.blockSource(fd, o.force)
+	return path, errno
 }
 
 // maxBinary is the largest value of an option (fsconfig(2)).
@@ -250,7 +257,7 @@ func (o *op) setPath(call caller, fs int, x fsContext) emulate.Result {
 func (o *op) setFD(call caller, fs int, _ string) emulate.Result {
 	fd, errno := o.descriptor(o.int(4))
 	if errno != 0 {
-		fd = -1
+		fd = missingFD(o.int(4))
 	} else {
 		o.closing(fd)
 	}
@@ -333,15 +340,25 @@ func (o *op) attributes() uintptr {
 	}
 	order.PutUint64(b[8:], order.Uint64(b[8:])&^forced)
 	if set&unix.MOUNT_ATTR_IDMAP != 0 {
-		fd, errno := o.descriptor(int(order.Uint64(b[24:])))
-		if errno != 0 {
-			fd = -1
-		} else {
-			o.closing(fd)
-		}
-		order.PutUint64(b[24:], uint64(uint32(fd)))
+		o.userNamespace(b[24:])
 	}
 	return o.block(b)
+}
+
+// userNamespace puts a copy of the caller's descriptor into its place.
+func (o *op) userNamespace(field []byte) {
+	order := o.call.ABI.ByteOrder()
+	n := order.Uint64(field)
+	if n > math.MaxInt32 {
+		return // EINVAL
+	}
+	fd, errno := o.descriptor(int(n))
+	if errno != 0 {
+		fd = missingFD(int(n))
+	} else {
+		o.closing(fd)
+	}
+	order.PutUint64(field, uint64(fd))
 }
 
 func mountSetattr(o *op) emulate.Result {

@@ -130,12 +130,14 @@ func (o *op) layers(v option) ([]setting, syscall.Errno) {
 		return []setting{{option: v}}, 0
 	}
 	var list []setting
+	layers := splitLayers(v.value)
 	key = "lowerdir+"
-	for i, layer := range splitLayers(v.value) {
+	for i, layer := range layers {
 		if layer == "" {
-			if key = "datadir+"; i == 0 {
+			if i == 0 || i == len(layers)-1 || layers[i-1] == "" {
 				return nil, unix.EINVAL
 			}
+			key = "datadir+"
 			continue
 		}
 		fd, errno := o.pathFD(unescape(layer))
@@ -231,33 +233,36 @@ func (o *op) mountDevice(t *fsType, flags uint64, options []option) emulate.Resu
 		}
 		return o.plainMount(0, o.pointer(2), flags, o.data())
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(p.fd, &st); err != nil {
-		return emulate.Errno(errnoOf(err))
-	}
 	if o.foreign(nsUser) {
 		flags |= safe
 	}
-	var path string
-	var errno syscall.Errno
-	switch {
-	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		path, errno = o.blockDevice(p.fd, &st, flags)
-	case st.Mode&unix.S_IFMT == unix.S_IFREG && o.f.o.Images:
-		flags |= unix.MS_NODEV
-		path, errno = o.loop(p.fd, flags)
-	default:
-		errno = unix.ENOTBLK
-	}
+	path, image, errno := o.blockSource(p.fd, flags)
 	if errno != 0 {
 		return emulate.Errno(errno)
+	}
+	if image {
+		flags |= unix.MS_NODEV
 	}
 	tree, errno := o.build(direct, t.name, path, flags, settings(options))
 	return o.attachMade(tree, errno)
 }
 
-// blockDevice is where the supervisor has the device that is held. The caller must have the right to use it.
-func (o *op) blockDevice(fd int, st *unix.Stat_t, flags uint64) (string, syscall.Errno) {
+// blockSource is where the supervisor has the block device that is held, or that it makes of a file.
+func (o *op) blockSource(fd int, flags uint64) (path string, image bool, errno syscall.Errno) {
+	st, _ := statOf(fd, unix.STATX_BASIC_STATS)
+	switch {
+	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
+		path, errno = o.blockDevice(fd, unix.Mkdev(st.Rdev_major, st.Rdev_minor), flags)
+		return path, false, errno
+	case st.Mode&unix.S_IFMT == unix.S_IFREG && o.f.o.Images:
+		path, errno = o.loop(fd, flags)
+		return path, true, errno
+	}
+	return "", false, unix.ENOTBLK
+}
+
+// blockDevice is where the supervisor has a device. The caller must have the right to use what is held of it.
+func (o *op) blockDevice(fd int, rdev, flags uint64) (string, syscall.Errno) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Flags&unix.ST_NODEV != 0 {
 		return "", unix.EACCES // lookup_bdev() of block/bdev.c
@@ -267,7 +272,7 @@ func (o *op) blockDevice(fd int, st *unix.Stat_t, flags uint64) (string, syscall
 		return "", errno
 	}
 	o.closing(use)
-	return devicePath(st.Rdev)
+	return devicePath(rdev)
 }
 
 // reopen opens what is held for reading and, unless the mount is to be read-only, for writing, with the caller's rights.

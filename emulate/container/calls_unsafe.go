@@ -10,6 +10,9 @@ import (
 
 const sysGetppid = unix.SYS_GETPPID
 
+// sysStatmount has the same number everywhere: Linux 6.8.
+const sysStatmount = 457
+
 // nowhere is an address that no process has mapped (vm.mmap_min_addr): what the kernel says of it, it says of a target's bad
 // pointer too.
 const nowhere = 1
@@ -50,6 +53,37 @@ func (a *actor) openat2(dir int, path string, how *unix.OpenHow) (int, syscall.E
 	a.how, a.text = *how, append(append(a.text[:0], path...), 0)
 	text := uintptr(unsafe.Pointer(unsafe.SliceData(a.text)))
 	return opened(a.call(unix.SYS_OPENAT2, uintptr(dir), text, uintptr(unsafe.Pointer(&a.how)), unsafe.Sizeof(a.how)))
+}
+
+// root says where the actor's root is. Only the actor itself may always know (ptrace(2), "Ptrace access mode checking").
+func (a *actor) root() (place, syscall.Errno) {
+	a.text = append(a.text[:0], '/', 0)
+	text := uintptr(unsafe.Pointer(unsafe.SliceData(a.text)))
+	_, errno := a.call(unix.SYS_STATX, atCwd, text, 0, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, uintptr(unsafe.Pointer(&a.stat)))
+	return placeOf(&a.stat), errno
+}
+
+// A mountRequest is struct mnt_id_req of include/uapi/linux/mount.h.
+type mountRequest struct {
+	size, spare uint32
+	id, mask    uint64
+}
+
+// magic is the type of the file system that a descriptor of O_PATH refers to (statfs(2)). statmount(2) of Linux 6.8 asks nobody; before,
+// a file system's server is asked, which may not answer: the actor can be interrupted.
+func (a *actor) magic(fd int) (int64, bool) {
+	const unique, basic = 0x4000, 1 // STATX_MNT_ID_UNIQUE, STATMOUNT_SB_BASIC
+	st, ok := statOf(fd, unique)
+	if ok && st.Mask&unique != 0 {
+		a.request = mountRequest{size: uint32(unsafe.Sizeof(a.request)), id: st.Mnt_id, mask: basic}
+		_, errno := a.call(sysStatmount, uintptr(unsafe.Pointer(&a.request)), uintptr(unsafe.Pointer(&a.answer)), unsafe.Sizeof(a.answer), 0)
+		if errno == 0 && a.answer[1]&basic != 0 {
+			return int64(a.answer[3]), true
+		}
+	}
+	a.fs = unix.Statfs_t{}
+	_, errno := a.call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&a.fs)))
+	return int64(a.fs.Type), errno == 0 //nolint:unconvert // 32 bits on some architectures
 }
 
 // words is memory for an array of 64-bit numbers, as the kernel wants them.

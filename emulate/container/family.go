@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -58,12 +60,14 @@ type Family struct {
 	given   registry
 	opened  contexts
 	unmount [64]sync.Mutex // by mount namespace: between a look at what is mounted and its going
+	tidying atomic.Bool
+	closed  chan struct{}
 }
 
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc. The
 // supervisor must be non-dumpable (PR_SET_DUMPABLE(2const)) before it performs anything; see package standin.
 func New(o Options) (*Family, error) {
-	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes()}
+	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes(), closed: make(chan struct{})}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
@@ -100,6 +104,7 @@ func (f *Family) open() error {
 
 // Close frees what the family holds, when nothing is performed any more. Mounts that were not attached go with it.
 func (f *Family) Close() error {
+	close(f.closed)
 	f.pool.close()
 	f.given.close()
 	f.opened.close()
@@ -128,6 +133,24 @@ func (f *Family) Thread() (emulate.Thread, error) { return thread{}, nil }
 
 // Work implements emulate.Family.
 func (f *Family) Work() emulate.Work { return &op{f: f} }
+
+// tidy lets go, once a second, of what containers have left behind, as long as there is anything that they could.
+func (f *Family) tidy() {
+	if !f.tidying.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		for left := 1; left > 0; {
+			select {
+			case <-f.closed:
+				return
+			case now := <-time.After(time.Second):
+				left = f.given.sweep() + f.opened.forget(f) + f.pool.expire(now)
+			}
+		}
+		f.tidying.Store(false)
+	}()
+}
 
 // Watch implements emulate.Family: nothing is remembered of a caller that its own calls could change.
 func (f *Family) Watch() arch.Selection { return arch.Selection{} }

@@ -75,6 +75,9 @@ func (p plan) enter() int {
 		if os.Getuid() == 0 {
 			attr.UidMappings, attr.GidMappings = ids, ids
 			attr.Credential = &syscall.Credential{}
+		} else {
+			attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+			attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 		}
 	}
 	if p.PID {
@@ -91,12 +94,22 @@ func (p plan) enter() int {
 // run is the program in the container.
 func (p plan) run() {
 	runtime.LockOSThread()
+	if p.Scenario == "outside" {
+		inNoContainer(&container{plan: p, out: json.NewEncoder(os.Stdout)})
+		os.Exit(0)
+	}
 	must("private mounts", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	must("work directory", unix.Mount("work", "/media", "tmpfs", 0, "mode=755"))
 	if p.Chroot {
 		p.enterChroot()
 	}
 	s, ok := scenarios()[p.Scenario]
+	if !ok {
+		s, ok = grantScenarios()[p.Scenario]
+	}
+	if !ok {
+		s, ok = systemScenarios()[p.Scenario]
+	}
 	if !ok {
 		must("scenario", fmt.Errorf("no %q", p.Scenario))
 	}
@@ -367,17 +380,29 @@ func (w testWriter) Write(p []byte) (int, error) {
 // same compares two runs step by step.
 func same(t *testing.T, want, got []report) {
 	t.Helper()
-	for i := range max(len(want), len(got)) {
-		var w, g report
-		if i < len(want) {
-			w = want[i]
+	if len(want) == 0 {
+		t.Error("nothing was done")
+	}
+	byStep := map[string]string{}
+	for _, r := range got {
+		byStep[r.Step] = r.Result
+	}
+	seen := map[string]bool{}
+	for _, w := range want {
+		if seen[w.Step] {
+			t.Errorf("%s: two steps have this name", w.Step)
+			continue
 		}
-		if i < len(got) {
-			g = got[i]
+		seen[w.Step] = true
+		if g, ok := byStep[w.Step]; !ok {
+			t.Errorf("%s: not done when performed; natively %s", w.Step, indent(w.Result))
+		} else if g != w.Result {
+			t.Errorf("%s:\n  natively  %s\n  performed %s", w.Step, indent(w.Result), indent(g))
 		}
-		if w != g {
-			t.Errorf("%s (%s):\n  natively %s\n  performed %s", w.Step, g.Step, indent(w.Result), indent(g.Result))
-		}
+		delete(byStep, w.Step)
+	}
+	for step, result := range byStep {
+		t.Errorf("%s: done only when performed: %s", step, indent(result))
 	}
 }
 

@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -65,6 +66,13 @@ func (o *op) sourceIsPath() bool {
 		return t != nil && t.made == device
 	}
 	return false
+}
+
+// slowMount: what is in memory only is mounted at once.
+func (o *op) slowMount() bool {
+	flags := o.mountFlags()
+	t := o.f.typeOf(o.text(2).value())
+	return changeOf(flags) == mounting && t != nil && (t.made != inside || len(t.fds) > 0) || changeOf(flags) == remounting && flags&unix.MS_BIND == 0
 }
 
 func mount(o *op) emulate.Result {
@@ -136,8 +144,12 @@ func (f *Family) typeOf(name string) *fsType {
 // remount gives options to a file system that is mounted. Overlay takes none from mount(2) (fs/overlayfs/params.c).
 func (o *op) remount(flags uint64) emulate.Result {
 	data := o.data()
-	var st unix.Statfs_t
-	overlay := unix.Fstatfs(o.pins[0].fd, &st) == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC
+	a, errno := o.actor(granted)
+	if errno != 0 {
+		return emulate.Errno(errno)
+	}
+	magic, ok := a.magic(o.pins[0].fd)
+	overlay := ok && magic == unix.OVERLAYFS_SUPER_MAGIC
 	for _, v := range parseOptions(o.text(4).value()) {
 		if !overlay && slices.Contains(remountRefused(), v.key) {
 			return o.refuse("option " + v.key + " of a remount would mean the supervisor's")
@@ -146,7 +158,30 @@ func (o *op) remount(flags uint64) emulate.Result {
 	if overlay && data > nowhere {
 		data = 0
 	}
+	if flags&unix.MS_BIND == 0 && o.machines(o.pins[0].fd) {
+		return o.refuse("the file system is the machine's too: only its mount can be changed (MS_REMOUNT with MS_BIND)")
+	}
 	return o.plainMount(o.pointer(0), o.pointer(2), flags, data)
+}
+
+// machines says whether a file system is mounted in the supervisor's own mount namespace, too: its options are no container's. In a user
+// namespace the kernel sees to that.
+func (o *op) machines(fd int) bool {
+	st, ok := statOf(fd, 0)
+	if o.foreign(nsUser) || !o.foreign(nsMount) || !ok {
+		return false
+	}
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return true
+	}
+	dev := []byte(fmt.Sprintf("%d:%d", st.Dev_major, st.Dev_minor))
+	for line := range bytes.Lines(text) {
+		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[2], dev) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuse fails a call that would reach beyond what is granted.

@@ -16,9 +16,14 @@ type scenario struct {
 
 func scenarios() map[string]scenario {
 	return map[string]scenario{
-		"types": {nil, mountTypes},
-		"binds": {prepareTree, mountBinds},
-		"odd":   {prepareTree, mountOdd},
+		"types":      {nil, mountTypes},
+		"binds":      {prepareTree, mountBinds},
+		"odd":        {prepareTree, mountOdd},
+		"api":        {prepareTree, mountAPI},
+		"overlay":    {prepareTree, overlays},
+		"nodes":      {prepareTree, nodes},
+		"attributes": {prepareTree, attributes},
+		"owners":     {prepareTree, owners},
 	}
 }
 
@@ -35,7 +40,7 @@ func prepareTree(*container) {
 
 func mountTypes(c *container) {
 	shared := map[string]bool{"cgroup2": true, "binfmt_misc": true, "sysfs": true, "mqueue": true} // the machine's own
-	for _, m := range []struct {
+	for i, m := range []struct {
 		kind  string
 		flags uintptr
 		data  string
@@ -53,7 +58,7 @@ func mountTypes(c *container) {
 	} {
 		dir := "/media/types"
 		must("mkdir", os.MkdirAll(dir, 0o755))
-		step := m.kind + " " + m.data
+		step := itoa(i) + " " + m.kind + " " + m.data
 		err := unix.Mount("source", dir, m.kind, m.flags, m.data)
 		c.err("mount "+step, err)
 		c.mounts("mounted " + step)
@@ -83,7 +88,9 @@ func mountBinds(c *container) {
 		{"bind directory on file", func() error { return unix.Mount("/media/c", "/media/file", "", unix.MS_BIND, "") }},
 		{"bind through a link", func() error { return unix.Mount("/media/link", "/media/c", "", unix.MS_BIND, "") }},
 		{"rbind", func() error { return unix.Mount("/media/b", "/media/d", "", unix.MS_BIND|unix.MS_REC, "") }},
-		{"remount bind", func() error { return unix.Mount("", "/media/d", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID, "") }},
+		{"remount bind", func() error {
+			return unix.Mount("", "/media/d", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID, "")
+		}},
 		{"remount bind rw", func() error { return unix.Mount("", "/media/d", "", unix.MS_REMOUNT|unix.MS_BIND, "") }},
 		{"remount what is no mount", func() error { return unix.Mount("", "/media/e", "", unix.MS_REMOUNT, "") }},
 		{"shared", func() error { return unix.Mount("", "/media/b", "", unix.MS_SHARED, "") }},

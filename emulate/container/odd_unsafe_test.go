@@ -91,3 +91,12 @@ func mountOdd(c *container) {
 	}
 	c.mounts("at the end")
 }
+
+// scheduler is sched_setscheduler(2).
+func scheduler(pid, policy int, param []byte) error {
+	at := uintptr(0)
+	if param != nil {
+		at = uintptr(unsafe.Pointer(&param[0]))
+	}
+	return raw(unix.SYS_SCHED_SETSCHEDULER, uintptr(pid), uintptr(policy), at)
+}

@@ -96,6 +96,7 @@ func (o *op) End() {
 
 // letGo gives the actors back. Nobody interrupts them for this call any more.
 func (o *op) letGo() {
+	defer o.f.tidy()
 	o.interrupt.Lock()
 	defer o.interrupt.Unlock()
 	for i := range o.actors {
@@ -105,12 +106,12 @@ func (o *op) letGo() {
 	}
 }
 
-// Perform implements emulate.Work. Whatever mounts may block, so it is a worker's.
+// Perform implements emulate.Work.
 func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
 	if o.row.checked {
 		return emulate.Result{} // there is nothing to perform
 	}
-	if !wait {
+	if !wait && o.row.slow != nil && o.row.slow(o) {
 		return emulate.Later()
 	}
 	for i := range o.row.paths {

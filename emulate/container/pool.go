@@ -2,6 +2,7 @@ package container
 
 import (
 	"sync"
+	"time"
 
 	"github.com/stead-project/stead/unotify/standin"
 )
@@ -46,9 +47,30 @@ func (p *pool) idleOne(key string) *actor {
 	return nil
 }
 
+// idleTime is how long an actor waits for work. As long as it does, its mount namespace stays, even if the container has gone.
+const idleTime = 10 * time.Second
+
+// expire ends the actors that have waited long enough, and says how many are left.
+func (p *pool) expire(now time.Time) int {
+	p.mu.Lock()
+	old := 0
+	for old < len(p.idle) && now.Sub(p.idle[old].since) > idleTime {
+		old++
+	}
+	list := p.idle[:old:old]
+	p.idle = p.idle[old:]
+	left := len(p.idle)
+	p.mu.Unlock()
+	for _, a := range list {
+		p.end(a)
+	}
+	return left
+}
+
 // give takes an actor back.
 func (p *pool) give(a *actor) {
 	p.mu.Lock()
+	a.since = time.Now()
 	p.idle = append(p.idle, a)
 	var old *actor
 	if len(p.idle) > maxIdle {

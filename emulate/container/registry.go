@@ -3,7 +3,6 @@ package container
 import (
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +12,6 @@ import (
 type registry struct {
 	mu      sync.Mutex
 	entries map[fileID]standIn
-	running bool
 }
 
 // A fileID tells files apart.
@@ -56,10 +54,6 @@ func (r *registry) give(real int) (int, syscall.Errno) {
 		r.entries = map[fileID]standIn{}
 	}
 	r.entries[id] = standIn{real: real, other: p[1]}
-	if !r.running {
-		r.running = true
-		go r.watch()
-	}
 	return p[0], 0
 }
 
@@ -75,8 +69,8 @@ func (r *registry) redeem(fd int) (int, bool) {
 	return s.real, ok
 }
 
-// sweep lets mounts go that nobody has a stand-in for any more.
-func (r *registry) sweep() {
+// sweep lets mounts go that nobody has a stand-in for any more, and says how many are left.
+func (r *registry) sweep() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, s := range r.entries {
@@ -86,27 +80,12 @@ func (r *registry) sweep() {
 			delete(r.entries, id)
 		}
 	}
+	return len(r.entries)
 }
 
 func (s standIn) close() {
 	unix.Close(s.real)
 	unix.Close(s.other)
-}
-
-// watch sweeps as long as there is something to. What holds a mount after its container's end holds it for that long.
-func (r *registry) watch() {
-	const pause = time.Second
-	for {
-		time.Sleep(pause)
-		r.sweep()
-		r.mu.Lock()
-		if len(r.entries) == 0 {
-			r.running = false
-			r.mu.Unlock()
-			return
-		}
-		r.mu.Unlock()
-	}
 }
 
 func (r *registry) close() {
@@ -149,7 +128,6 @@ func (c *contexts) add(f *Family, fd int, kind *fsType, tid int) syscall.Errno {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(f)
 	if len(c.list) >= maxContexts {
 		unix.Close(c.list[0].fd)
 		c.list = c.list[1:]
@@ -158,8 +136,10 @@ func (c *contexts) add(f *Family, fd int, kind *fsType, tid int) syscall.Errno {
 	return 0
 }
 
-// forget drops the contexts of processes that have ended.
-func (c *contexts) forget(f *Family) {
+// forget drops the contexts of processes that have ended, and says how many are left.
+func (c *contexts) forget(f *Family) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	kept := c.list[:0]
 	for _, x := range c.list {
 		if who, err := f.targets.Identify(x.tgid); err == nil && who.StartTime == x.born {
@@ -169,6 +149,7 @@ func (c *contexts) forget(f *Family) {
 		unix.Close(x.fd)
 	}
 	c.list = kept
+	return len(kept)
 }
 
 // find says what is known of a context.

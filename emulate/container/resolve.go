@@ -197,7 +197,7 @@ func (o *op) lookup(base int, text string, nofollow bool) (int, syscall.Errno) {
 	}
 	fd, errno := a.openat2(base, text, &how)
 	if errno == 0 {
-		if !inProc(fd) {
+		if !a.inProc(fd) {
 			return fd, 0
 		}
 		unix.Close(fd)
@@ -207,10 +207,13 @@ func (o *op) lookup(base int, text string, nofollow bool) (int, syscall.Errno) {
 	return o.walk(a, base, text, nofollow)
 }
 
-// inProc says whether a descriptor refers to procfs. In doubt it does.
-func inProc(fd int) bool {
-	var st unix.Statfs_t
-	return unix.Fstatfs(fd, &st) != nil || st.Type == unix.PROC_SUPER_MAGIC
+// inProc says whether a descriptor refers to procfs, whose device has no driver (major 0). In doubt it does.
+func (a *actor) inProc(fd int) bool {
+	if st, ok := statOf(fd, 0); ok && st.Dev_major != 0 {
+		return false
+	}
+	magic, ok := a.magic(fd)
+	return !ok || magic == unix.PROC_SUPER_MAGIC
 }
 
 // name is what is held as a path for an actor. One that leads nowhere is one that is too long: ENAMETOOLONG then means that the kernel

@@ -14,7 +14,8 @@ type row struct {
 	raw     []rawArg
 	paths   []pathArg
 	do      func(o *op) emulate.Result
-	checked bool // judged, and then left to the kernel
+	slow    func(o *op) bool // it may wait for a device, a server or another process; nil: it never does
+	checked bool             // judged, and then left to the kernel
 }
 
 // none is no position.
@@ -61,7 +62,7 @@ func rows(o Options) (list []row) {
 
 func mountRows() []row {
 	return []row{
-		{call: "mount", texts: []int{0, 1, 2, 4}, do: mount, note: "of file systems whose options are known; from image files if allowed",
+		{call: "mount", texts: []int{0, 1, 2, 4}, do: mount, slow: func(o *op) bool { return o.slowMount() }, note: "of file systems whose options are known; from image files if allowed",
 			paths: []pathArg{{text: 1, dir: none}, {text: 0, dir: none, only: func(o *op) bool { return o.sourceIsPath() }}}},
 		{call: "umount", texts: []int{0}, paths: onlyPath(0), do: umount(none)},
 		{call: "umount2", texts: []int{0}, do: umount(1),

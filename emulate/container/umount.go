@@ -93,8 +93,7 @@ func (o *op) mountPoint(a *actor) (mountPoint, bool) {
 // above opens the directory that a mount is in. A directory has it as its parent; of a file, only the path is known.
 func (o *op) above(a *actor, fd int, path string) (int, syscall.Errno) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	var st unix.Stat_t
-	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if kindOf(fd) == unix.S_IFDIR {
 		return a.openat2(fd, "..", &how)
 	}
 	inside, ok := o.inRoot(filepath.Dir(path))
@@ -126,7 +125,7 @@ func (m *mountPoint) still() bool {
 
 // mountOf is the id of the mount that is at a path, and whether the path is its root. Linux 5.8.
 func mountOf(dir int, name string) (id uint64, root bool) {
-	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
 	if name == "" {
 		flags |= unix.AT_EMPTY_PATH
 	}

@@ -66,7 +66,26 @@ func (f *Family) rootOf(tid int) (place, error) {
 	defer unix.Close(root)
 	var st unix.Statx_t
 	err = unix.Statx(root, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
-	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}, err
+	return placeOf(&st), err
+}
+
+func placeOf(st *unix.Statx_t) place {
+	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
+}
+
+// statOf describes what a descriptor refers to, without asking a file system's server.
+func statOf(fd int, mask int) (st unix.Statx_t, ok bool) {
+	const flags = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	return st, unix.Statx(fd, "", flags, unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask, &st) == nil
+}
+
+// kindOf is the type of file that a descriptor refers to, 0 if that cannot be told.
+func kindOf(fd int) uint16 {
+	st, ok := statOf(fd, 0)
+	if !ok {
+		return 0
+	}
+	return st.Mode & unix.S_IFMT
 }
 
 // look reads what the caller is, once for a call.

@@ -66,7 +66,7 @@ func (w *walk) root() syscall.Errno {
 func (w *walk) arrive(fd int) syscall.Errno {
 	w.leave()
 	w.cur = fd
-	if inProc(fd) && w.o.f.owns(fd) {
+	if w.a.inProc(fd) && w.o.f.owns(fd) {
 		return unix.EACCES
 	}
 	return 0
@@ -85,12 +85,7 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 		return errno
 	}
 	last := w.todo == ""
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return errnoOf(err)
-	}
-	if st.Mode&unix.S_IFMT == unix.S_IFLNK && (!last || slash || !nofollow) {
+	if kindOf(fd) == unix.S_IFLNK && (!last || slash || !nofollow) {
 		return w.follow(fd, part, slash)
 	}
 	errno = w.arrive(fd)
@@ -101,8 +96,7 @@ func (w *walk) step(nofollow bool) syscall.Errno {
 }
 
 func (w *walk) directory() syscall.Errno {
-	var st unix.Stat_t
-	if unix.Fstat(w.cur, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if kindOf(w.cur) == unix.S_IFDIR {
 		return 0
 	}
 	return unix.ENOTDIR
@@ -120,17 +114,19 @@ func (w *walk) follow(fd int, part string, slash bool) syscall.Errno {
 	if w.links > maxLinks {
 		return unix.ELOOP
 	}
-	if !inProc(fd) {
+	if !w.a.inProc(fd) {
 		return w.plain(fd, part, slash)
 	}
 	if self := w.o.self(w.cur, fd); self != "" {
 		return w.goOn(self, slash)
 	}
 	plain, errno := w.open(part, 0, unix.RESOLVE_NO_MAGICLINKS)
-	if errno == unix.ELOOP {
+	switch errno {
+	case unix.ELOOP:
 		return w.jump(part, slash)
-	}
-	if errno == 0 {
+	case unix.EACCES, unix.EPERM:
+		return errno // proc_pid_get_link() of fs/proc/base.c: the caller may not know where it leads to
+	case 0:
 		unix.Close(plain)
 	}
 	return w.text(fd, slash)
@@ -151,9 +147,9 @@ func (w *walk) plain(fd int, part string, slash bool) syscall.Errno {
 
 // sticky says whether links in this directory are protected (proc_sys_fs(5), protected_symlinks).
 func (w *walk) sticky() bool {
-	var st unix.Stat_t
 	const mode = unix.S_ISVTX | unix.S_IWOTH
-	return unix.Fstat(w.cur, &st) != nil || st.Mode&mode == mode
+	st, ok := statOf(w.cur, 0)
+	return !ok || st.Mode&mode == mode
 }
 
 func (w *walk) text(fd int, slash bool) syscall.Errno {

@@ -48,12 +48,22 @@ func (o *op) attributed() uintptr {
 		return o.name(0)
 	}
 	fd, errno := o.descriptor(o.int(0))
+	if errno == 0 && onlyPlace(fd) {
+		unix.Close(fd)
+		errno = unix.EBADF
+	}
 	if errno != 0 {
 		o.pins[0].fail(errno)
 		return o.tooLong()
 	}
 	o.pins[0] = pin{state: held, fd: fd}
 	return o.fdName(fd)
+}
+
+// onlyPlace says whether a descriptor is one of O_PATH, which such calls do not take (open(2)).
+func onlyPlace(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_PATH != 0
 }
 
 // attributeActor is who may. What overlay keeps is given to those who could write to the file, since the kernel does not ask that of

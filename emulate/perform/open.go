@@ -133,7 +133,7 @@ func openat2(o *op) emulate.Result {
 	if r := o.checkHow(); r != 0 {
 		return emulate.Errno(r)
 	}
-	if o.row.how(o).Flags&unix.O_PATH != 0 {
+	if o.row.how(o).Flags&unix.O_PATH != 0 && !o.pins[0].unusable {
 		return emulate.Errno(unix.ENOSYS)
 	}
 	return open(o)

@@ -50,8 +50,28 @@ func stat(buf, flags int) func(o *op) emulate.Result {
 		if errno != 0 {
 			return emulate.Errno(errno)
 		}
+		if s := o.call.Sig.Params[buf].Struct; o.call.ABI != o.f.native && s.Name == "stat64" {
+			return emulate.Return(0).Scatter(fieldsOf(s, o.call.ABI, o.pointer(buf), p))
+		}
 		return emulate.Return(0).Write(o.pointer(buf), p)
 	}
+}
+
+// fieldsOf leaves out what lies between the fields: cp_stat64() of arch/x86/kernel/sys_ia32.c and fs/stat.c's put them singly.
+func fieldsOf(s *arch.Struct, abi arch.ABI, addr uint64, p []byte) (list []emulate.Out) {
+	for w := s.Walk(abi); w.Next(); {
+		if name := w.Field().Name; name == "_" || name == "" {
+			continue
+		}
+		at, end := w.Offset(), w.Offset()+w.Size()
+		if n := len(list); n > 0 && list[n-1].Addr+uint64(len(list[n-1].P)) == addr+uint64(at) {
+			last := &list[n-1]
+			last.P = p[last.Addr-addr : end]
+			continue
+		}
+		list = append(list, emulate.Out{Addr: addr + uint64(at), P: p[at:end]})
+	}
+	return list
 }
 
 // badFlags is what the kernel says of flags that it does not look at where a path is empty, as the one is by which what is held is
