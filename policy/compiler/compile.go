@@ -211,6 +211,7 @@ func (c *compilation) draftABI(abi arch.ABI) draft {
 			continue
 		}
 		if spoken.Has(id) {
+			c.hideIn(id, list)
 			c.judge(abi, id, &list)
 		}
 		d.calls = append(d.calls, drafted{id, list})

@@ -239,6 +239,18 @@ func (c *compilation) listingEntry(id arch.ID) (entry, bool) {
 	return entry{origin: "files", pos: c.doc.Files.Pos, decision: d}, true
 }
 
+// hideIn makes whatever allows a listing perform it: a rule that allows to list does not show what is hidden.
+func (c *compilation) hideIn(id arch.ID, list []entry) {
+	if c.files == nil || !c.files.hides() || !selectCalls(listings).Has(id) {
+		return
+	}
+	for i := range list {
+		if d := &list[i].decision; d.Verdict.Continues() {
+			d.Verdict, d.Hide = policy.Perform, c.files
+		}
+	}
+}
+
 // judge refuses; nil: it does not. What has no path (a pipe, a socket) is reached through the caller's own descriptor only.
 func (a *fileArea) judge(at []byte, level access) *policy.Decision {
 	switch {
