@@ -76,6 +76,7 @@ func (l *leader) run(ready chan<- error) {
 		}
 		l.id.Store(l.n.ID)
 		l.busy.Add(1)
+		l.s.rouse()
 		l.s.stats.received.Add(1)
 		ended := l.s.handle(l)
 		l.busy.Add(1)
@@ -94,7 +95,7 @@ func (l *leader) leave(err error) {
 }
 
 // monitor replaces a leader that has been on one notification for a whole interval, and denies that call when its deadline
-// has passed. It looks seldom while nothing happens.
+// has passed. It looks seldom while little happens, and dozes while nothing does.
 func (s *Server) monitor(stop <-chan struct{}) {
 	const slowest = time.Second
 	pause := s.o.Stall
@@ -111,13 +112,46 @@ func (s *Server) monitor(stop <-chan struct{}) {
 		stuck := l == last && busy == seen && busy%2 == 1
 		idle := l == last && busy == seen && !stuck
 		last, seen = l, busy
-		pause = s.o.Stall
 		switch {
 		case stuck:
+			pause = s.o.Stall
 			s.replace(l, busy)
-		case idle:
+		case !idle:
+			pause = s.o.Stall
+		case pause < slowest:
 			pause = min(2*pause, slowest)
+		default:
+			pause = s.o.Stall
+			if !s.doze(l, busy, stop) {
+				return
+			}
 		}
+	}
+}
+
+// doze waits for the leader's next notification; false: for the server's end.
+func (s *Server) doze(l *leader, busy uint64, stop <-chan struct{}) bool {
+	s.dozing.Store(true)
+	defer s.dozing.Store(false)
+	if l.busy.Load() != busy {
+		return true // it came before the leader could see that somebody dozes
+	}
+	select {
+	case <-stop:
+		return false
+	case <-s.wake:
+		return true
+	}
+}
+
+// rouse wakes the monitor, if it dozes.
+func (s *Server) rouse() {
+	if !s.dozing.Load() {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -64,13 +64,15 @@ type Server struct {
 	ended   chan error // of the leader that met the end
 	mu      sync.Mutex // guards leader
 	leader  *leader
-	stalled atomic.Int64 // leaders that were replaced and have not come back
+	dozing  atomic.Bool   // the monitor waits for wake
+	wake    chan struct{} //
+	stalled atomic.Int64  // leaders that were replaced and have not come back
 }
 
 // New makes a server of a source.
 func New(src Source, o Options) *Server {
 	o = withDefaults(o)
-	s := &Server{src: src, o: o, needs: o.Sink.Needs(), log: o.Logger, ended: make(chan error, 1)}
+	s := &Server{src: src, o: o, needs: o.Sink.Needs(), log: o.Logger, ended: make(chan error, 1), wake: make(chan struct{}, 1)}
 	if d, ok := o.Decider.(policy.RegisterDecider); ok && !s.needs.Args {
 		s.byReg = d
 	}

@@ -9,7 +9,7 @@ items() {
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox" ;;
 	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
-	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 man2? multilib?" ;;
+	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 runc? crun? podman? ctr? lxc-start? newuidmap? man2? multilib?" ;;
 	*) die "unknown group of dependencies: $1 (build, demo, test, bench)" ;;
 	esac
 }

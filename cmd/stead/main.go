@@ -81,7 +81,7 @@ func newRoot(args []string) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 	})
-	root.AddCommand(newTrace(g), newRun(g), newPolicy(), newDoctor(), newSyscalls(), newVersion())
+	root.AddCommand(newTrace(g), newRun(g), newAgent(g), newPolicy(), newDoctor(), newSyscalls(), newVersion())
 	return root
 }
 

@@ -7,13 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	agents "github.com/stead-project/stead/integration/oci"
 	"github.com/stead-project/stead/policy/oci"
 )
 
 func newPolicyExport() *cobra.Command {
 	f := &policyFlags{}
 	var o oci.ExportOptions
-	asOCI := false
+	asOCI, agent := false, ""
 	cmd := &cobra.Command{
 		Use:   "export --oci [FILE...]",
 		Short: "Print a policy as the seccomp section that container runtimes read",
@@ -26,6 +27,9 @@ SCMP_ACT_NOTIFY and want --listener. What only Landlock enforces is not in it, a
 			prog, err := f.compile(false, printWarning)
 			if err != nil {
 				return err
+			}
+			if agent != "" {
+				o.ListenerMetadata = agents.Metadata(agent, prog.Lists)
 			}
 			text, losses, err := oci.Export(prog.Lists, o)
 			if err != nil {
@@ -45,5 +49,7 @@ SCMP_ACT_NOTIFY and want --listener. What only Landlock enforces is not in it, a
 	cmd.Flags().BoolVar(&asOCI, "oci", false, "the OCI runtime specification's form")
 	cmd.Flags().StringVar(&o.ListenerPath, "listener", "", "path of the socket that the runtime sends the listener to")
 	cmd.Flags().StringVar(&o.ListenerMetadata, "metadata", "", "what the runtime sends with the listener")
+	cmd.Flags().StringVar(&agent, "agent", "", "name of the policy in the directory of stead agent: the metadata are it and a fingerprint of the filter")
+	cmd.MarkFlagsMutuallyExclusive("agent", "metadata")
 	return cmd
 }

@@ -1,0 +1,190 @@
+package oci
+
+import (
+	"cmp"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/stead-project/stead/audit"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
+)
+
+// A supervision is one container with all its listeners: one for its first process, and one for every exec.
+type supervision struct {
+	a     *Agent
+	state Container
+	uid   uint32 // of who sent it
+	lxc   bool
+	since time.Time
+	log   hclog.Logger
+
+	users int // listeners, running or about to; guarded by Agent.mu
+
+	ready    chan struct{} // closed when the rest is set
+	choice   choice
+	policy   *entry    // nil: fault
+	start    *revision // of the policy when the container began
+	fault    string    // why every call is denied
+	targets  *unotify.Targets
+	families *families
+	sink     audit.Sink
+
+	mu      sync.Mutex
+	running map[*server]struct{}
+	ended   emulate.Statistics
+}
+
+// A server is one listener being served.
+type server struct {
+	*emulate.Server
+	src *tracked
+}
+
+// setup gets what the container's listeners share. What cannot be had is a fault, and denies.
+func (c *supervision) setup(s *State) {
+	defer close(c.ready)
+	c.sink = audit.Discard{}
+	if err := c.prepare(s); err != nil {
+		c.fault = err.Error()
+		c.log.Error("every call of a container is denied", "error", err)
+		return
+	}
+	if c.start.err != nil {
+		c.log.Error("every call of a container is denied until its policy is there", "error", c.start.err)
+		return
+	}
+	c.log.Info("container supervised", "policy", c.policy.name, "version", c.start.number(), "pid", c.state.PID)
+	if c.choice.print != "" && c.choice.print != c.start.print {
+		c.log.Warn("the container's kernel filter was made from another version of its policy: export the policy again, and start the container again",
+			"policy", c.policy.name, "filter", c.choice.print, "policy_filter", c.start.print)
+	}
+}
+
+func (c *supervision) prepare(s *State) error {
+	sink, err := c.a.records.sink(c.state.ID)
+	if err != nil {
+		return err
+	}
+	c.sink = sink
+	if c.targets, err = unotify.NewTargets(unotify.TargetsOptions{}); err != nil {
+		return err
+	}
+	if c.choice, err = choose(s, c.a.o); err != nil {
+		return err
+	}
+	c.policy = c.a.policies.take(c.choice.policy)
+	c.start = c.policy.present.Load()
+	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Watched: c.watched(), Logger: c.log})
+	return err
+}
+
+// watched says whether the kernel filter is known to notify all calls that change what a caller is.
+func (c *supervision) watched() bool {
+	v := c.start
+	return v.err == nil && c.choice.print == v.print && notifiesAll(v.prog.Lists, perform.Watch())
+}
+
+// serve makes a server of a listener.
+func (c *supervision) serve(src emulate.Source) *server {
+	s := &server{src: track(src)}
+	o := emulate.Options{Decider: c.decider(s.src), Sink: c.a.metrics.sink(c.sink), Logger: c.log, Deadline: c.a.o.Deadline,
+		Workers: c.a.o.Workers}
+	if c.targets != nil {
+		o.Targets = emulate.FromTargets(c.targets)
+	}
+	if c.families != nil {
+		o.Table = c.families.table
+	}
+	s.Server = emulate.New(s.src, o)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running[s] = struct{}{}
+	return s
+}
+
+func (c *supervision) decider(v unotify.Validator) policy.Decider {
+	if c.fault != "" {
+		return policy.Always(policy.Denial(0, c.fault))
+	}
+	return newDecider(c.policy, c.targets, v)
+}
+
+// leave takes a server's counts over.
+func (c *supervision) leave(s *server) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, s)
+	c.ended = sum(c.ended, s.Statistics())
+}
+
+// close frees what the listeners shared.
+func (c *supervision) close() {
+	if err := c.sink.Close(); err != nil {
+		c.log.Error("records are lost", "records", c.sink.Dropped(), "error", err)
+	}
+	c.a.metrics.dropped(c.sink.Dropped())
+	if c.families != nil {
+		c.families.close() //nolint:errcheck // nothing is written
+	}
+	if c.policy != nil {
+		c.a.policies.leave(c.policy)
+	}
+	if c.targets != nil {
+		c.targets.Close() //nolint:errcheck // nothing is written
+	}
+}
+
+// statistics are the counts of all of the container's listeners, and the calls that are pending.
+func (c *supervision) statistics() (s emulate.Statistics, listeners, pending int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s = c.ended
+	for r := range c.running {
+		s = sum(s, r.Statistics())
+		pending += r.src.Pending()
+	}
+	return s, len(c.running), pending
+}
+
+func sum(a, b emulate.Statistics) emulate.Statistics {
+	a.Received += b.Received
+	a.Gone += b.Gone
+	a.Denied += b.Denied
+	a.Failed += b.Failed
+	a.Panics += b.Panics
+	a.Timeouts += b.Timeouts
+	a.Stalls += b.Stalls
+	return a
+}
+
+// same says whether a state is of this container. The runtimes' ids are theirs: two of them may have a container of one name, and
+// then their first processes differ. crun does not say the first process in an exec's state.
+func (c *supervision) same(s *Container, uid uint32, lxc bool) bool {
+	return c.state.ID == s.ID && c.uid == uid && c.lxc == lxc && (s.PID == 0 || c.state.PID == 0 || s.PID == c.state.PID)
+}
+
+// known says whether the container has been set up.
+func (c *supervision) known() bool {
+	select {
+	case <-c.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// label is the policy's name if there is such a policy: others may be somebody's invention.
+func (c *supervision) label() string {
+	if !c.known() || c.policy == nil || c.start.err != nil {
+		return ""
+	}
+	return c.policy.name
+}
+
+// name is the container's for people.
+func (c *supervision) name() string { return cmp.Or(podName(c.state.Annotations), c.state.ID) }

@@ -1,0 +1,99 @@
+package oci
+
+import (
+	"errors"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/unotify"
+)
+
+// A Room is what a container's families are made with.
+type Room struct {
+	Targets *unotify.Targets
+	Watched bool // every call of perform.Watch is notified
+	Logger  hclog.Logger
+}
+
+// A ClosableFamily is a family of calls that holds something until the container has ended.
+type ClosableFamily interface {
+	emulate.Family
+	Close() error
+}
+
+// A Maker makes one family for one container, and says what such families perform.
+type Maker struct {
+	Calls func() []emulate.Support
+	Make  func(Room) (ClosableFamily, error)
+}
+
+// Families are the families that the agent's containers have. A call that two of them perform is the first one's.
+func Families() []Maker {
+	return []Maker{
+		{perform.Calls, func(r Room) (ClosableFamily, error) {
+			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
+		}},
+	}
+}
+
+// closable keeps a nil pointer from becoming an interface that is not nil.
+func closable[F ClosableFamily](f F, err error) (ClosableFamily, error) {
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Performs lists what the families perform, and what they judge only, for the compiler.
+func Performs(makers []Maker) (performable, checked arch.Selection) {
+	for _, m := range makers {
+		for _, s := range m.Calls() {
+			id, ok := arch.LookupID(s.Call)
+			switch {
+			case !ok:
+			case s.Checked:
+				checked.Add(id)
+			default:
+				performable.Add(id)
+			}
+		}
+	}
+	return performable, checked
+}
+
+// family is a container's families and their table.
+type families struct {
+	list  []ClosableFamily
+	table *emulate.Table
+}
+
+func makeFamilies(makers []Maker, r Room) (*families, error) {
+	f := &families{}
+	var plain []emulate.Family
+	for _, m := range makers {
+		made, err := m.Make(r)
+		if err != nil {
+			f.close()
+			return nil, err
+		}
+		f.list = append(f.list, made)
+		plain = append(plain, made)
+	}
+	var err error
+	if f.table, err = emulate.Families(plain...); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *families) close() error {
+	var errs []error
+	for _, one := range f.list {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
+}

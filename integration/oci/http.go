@@ -1,0 +1,56 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// controlHandler is for the socket that `stead agent ps` asks.
+func (a *Agent) controlHandler() http.Handler {
+	mux := a.metricsMux()
+	mux.HandleFunc("GET /containers", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(a.Containers()) //nolint:errcheck // the client is gone
+	})
+	return mux
+}
+
+func (a *Agent) metricsHandler() http.Handler { return a.metricsMux() }
+
+func (a *Agent) metricsMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 8}))
+	mux.HandleFunc("GET /healthz", a.health)
+	return mux
+}
+
+// health is 200 as long as containers are taken.
+func (a *Agent) health(w http.ResponseWriter, _ *http.Request) {
+	if a.stopped.Load() {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// serveHTTP serves until ctx is done.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	if l == nil {
+		return nil
+	}
+	const patience = 10 * time.Second
+	s := &http.Server{Handler: h, ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10}
+	defer context.AfterFunc(ctx, func() { s.Close() })()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,335 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// These tests hand the agent containers of real runtimes. The profile is the one that `stead policy export --oci` prints.
+
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			noRuntime(t, "needs %s: %v", p, err)
+		}
+	}
+}
+
+// A machine is an agent with what containers are made of.
+type machine struct {
+	*rig
+	root string
+}
+
+const firstID = 200000 // of the containers in user namespaces
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	need(t, "busybox")
+	r, _ := process(t)
+	m := &machine{r, filepath.Join(r.dir, "rootfs")}
+	r.write("web", `version: 1
+name: web
+default: allow
+rules:
+  - name: forbidden
+    calls: [mkdir, mkdirat]
+    when: pathname.under("/forbidden")
+    then: {deny: EXDEV}
+  - name: performed
+    calls: [mkdir, mkdirat]
+    then: perform
+`)
+	for _, dir := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "forbidden"} {
+		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Chmod(filepath.Join(m.root, "tmp"), 0o1777)
+	for _, dir := range []string{r.dir, m.root} {
+		os.Chmod(dir, 0o755)
+	}
+	busybox, _ := exec.LookPath("busybox")
+	text, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(m.root, "bin/busybox"), text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "mkdir", "id", "sleep", "stat", "start-stop-daemon"} {
+		os.Symlink("busybox", filepath.Join(m.root, "bin", name))
+	}
+	const users = "root:x:0:0:root:/:/bin/sh\nvisitor:x:1234:1234:visitor:/:/bin/sh\n"
+	if err := os.WriteFile(filepath.Join(m.root, "etc/passwd"), []byte(users), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\n" + visit + "\n"
+	if err := os.WriteFile(filepath.Join(m.root, "bin/visit"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// visit is what the containers do.
+const visit = `mkdir /tmp/made && echo made $(stat -c %u:%g:%a /tmp/made); mkdir /tmp/made 2>&1; mkdir /forbidden/x 2>&1; mkdir /tmp/none/x 2>&1;
+mkdir -m 700 /tmp/mine; start-stop-daemon -S -c visitor -x /bin/mkdir -- /tmp/mine/x 2>&1; start-stop-daemon -S -c visitor -x /bin/mkdir -- /tmp/theirs; stat -c "theirs %u" /tmp/theirs; echo over`
+
+// saw is what they must print.
+func saw(t *testing.T, out string) {
+	t.Helper()
+	for _, want := range []string{"made 0:0:755\n", "File exists\n", "Invalid cross-device link\n", "No such file or directory\n", "Permission denied\n", "theirs 1234\n", "over\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %q", want, out)
+		}
+	}
+}
+
+// run runs a command to its end.
+func (m *machine) run(args ...string) string {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		m.t.Fatalf("%v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// profile exports the policy.
+func (m *machine) profile(metadata string) json.RawMessage {
+	m.t.Helper()
+	return json.RawMessage(m.run(stead(m.t), "policy", "export", "--oci", "--listener", m.dir+"/agent.sock", "--metadata", metadata, m.dir+"/web.yaml"))
+}
+
+// profileFile is its file.
+func (m *machine) profileFile(metadata string) string {
+	path := filepath.Join(m.dir, "profile.json")
+	if err := os.WriteFile(path, m.profile(metadata), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
+type object = map[string]any
+
+// bundle writes a container's configuration.
+func (m *machine) bundle(name string, profile json.RawMessage, userns bool, args ...string) string {
+	m.t.Helper()
+	namespaces := []object{{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}}
+	linux := object{"seccomp": profile}
+	if userns {
+		namespaces = append(namespaces, object{"type": "user"})
+		mapping := []object{{"containerID": 0, "hostID": firstID, "size": 65536}}
+		linux["uidMappings"], linux["gidMappings"] = mapping, mapping
+	}
+	linux["namespaces"] = namespaces
+	all := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL"}
+	config := object{"ociVersion": "1.0.2", "linux": linux, "hostname": name, "root": object{"path": m.root},
+		"process": object{"args": args, "cwd": "/", "env": []string{"PATH=/bin"}, "user": object{"uid": 0, "gid": 0}, "noNewPrivileges": true,
+			"capabilities": object{"bounding": all, "effective": all, "permitted": all}},
+		"mounts": []object{{"destination": "/proc", "type": "proc", "source": "proc"},
+			{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "mode=755"}},
+			{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": []string{"mode=1777"}}}}
+	dir := filepath.Join(m.dir, "bundle-"+name)
+	text, err := json.Marshal(config)
+	if err == nil {
+		err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644))
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return dir
+}
+
+// runtime is the command line of a runtime. crun refuses machines with both versions of control groups; there it runs where the
+// second is out of sight.
+func (m *machine) runtime(name string, args ...string) []string {
+	m.t.Helper()
+	need(m.t, name)
+	line := append([]string{name, "--root", filepath.Join(m.dir, name)}, args...)
+	const hybrid = "/sys/fs/cgroup/unified"
+	if _, err := os.Stat(hybrid); name == "crun" && err == nil {
+		return append([]string{"unshare", "-m", "--propagation", "private", "sh", "-c", "umount " + hybrid + ` && exec "$0" "$@"`}, line...)
+	}
+	return line
+}
+
+func TestRuntimes(t *testing.T) {
+	for _, name := range []string{"runc", "crun"} {
+		for _, userns := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/userns=%v", name, userns), func(t *testing.T) {
+				need(t, name)
+				m := newMachine(t)
+				m.usable(name)
+				known, err := loadTest(m.dir + "/web.yaml")
+				if err != nil {
+					t.Fatal(err)
+				}
+				// With the fingerprint, callers are remembered until a call is seen that changes them.
+				for id, metadata := range map[string]string{"visit": "web", "known": Metadata("web", known.Lists)} {
+					saw(t, m.run(m.runtime(name, "run", "--bundle", m.bundle(id, m.profile(metadata), userns, "/bin/visit"), id)...))
+					m.recorded(id)
+				}
+				if strings.Contains(m.log.String(), "another version") {
+					t.Error("the exported profile and the agent's policy have different fingerprints")
+				}
+			})
+		}
+	}
+}
+
+// usable skips where the runtime cannot run containers even without a profile.
+func (m *machine) usable(name string) {
+	m.t.Helper()
+	dir := m.bundle("probe", json.RawMessage(`{"defaultAction":"SCMP_ACT_ALLOW"}`), false, "/bin/id")
+	line := m.runtime(name, "run", "--bundle", dir, "probe")
+	if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
+		noRuntime(m.t, "%s runs no container here: %v: %s", name, err, out)
+	}
+}
+
+// recorded checks a container's record once it has ended.
+func (m *machine) recorded(id string) {
+	m.t.Helper()
+	eventually(m.t, "the end of "+id, func() bool { return !strings.Contains(m.ps(), id) })
+	eventually(m.t, "the record", func() bool { return strings.Contains(m.records(id), `"errno":"EXDEV","rule":"forbidden"`) })
+	if text := m.records(id); !strings.Contains(text, `"verdict":"perform","outcome":"answered","errno":"ENOENT"`) || !strings.Contains(text, `"verdict":"perform","outcome":"answered","value":0`) {
+		m.t.Errorf("records %s", text)
+	}
+}
+
+func (m *machine) ps() string {
+	m.t.Helper()
+	return m.run(stead(m.t), "agent", "ps", "--control", m.dir+"/control.sock")
+}
+
+// TestRuntimeExec: what is executed in a container is under its policy.
+func TestRuntimeExec(t *testing.T) {
+	for _, name := range []string{"runc", "crun"} {
+		t.Run(name, func(t *testing.T) {
+			need(t, name)
+			m := newMachine(t)
+			m.usable(name)
+			m.run(append([]string{"sh", "-c", `exec "$0" "$@" </dev/null >/dev/null 2>&1`},
+				m.runtime(name, "run", "-d", "--bundle", m.bundle("lasting", m.profile("web"), false, "/bin/sleep", "100"), "lasting")...)...)
+			defer m.run(m.runtime(name, "delete", "-f", "lasting")...)
+			saw(t, m.run(m.runtime(name, "exec", "lasting", "/bin/visit")...))
+			m.run(append([]string{"sh", "-c", `exec "$0" "$@" </dev/null >/dev/null 2>&1`}, m.runtime(name, "exec", "-d", "lasting", "/bin/sleep", "100")...)...)
+			var list []Status
+			if err := json.Unmarshal([]byte(m.run(stead(t), "agent", "ps", "--format", "json", "--control", m.dir+"/control.sock")), &list); err != nil {
+				t.Fatal(err)
+			}
+			if len(list) != 1 || list[0].ID != "lasting" || list[0].Listeners != 2 || list[0].Policy != "web" || list[0].Denied != 1 {
+				t.Errorf("containers %+v", list)
+			}
+		})
+	}
+}
+
+// TestRuntimeRefusal: a container with a missing policy does not start, and does not hang.
+func TestRuntimeRefusal(t *testing.T) {
+	m := newMachine(t)
+	m.usable("runc")
+	line := m.runtime("runc", "run", "--bundle", m.bundle("refused", m.profile("absent"), false, "/bin/visit"), "refused")
+	begun := time.Now()
+	out, err := exec.Command(line[0], line[1:]...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "operation not permitted") || time.Since(begun) > 5*time.Second {
+		t.Errorf("%v after %v: %s", err, time.Since(begun), out)
+	}
+	eventually(t, "the reason", func() bool { return strings.Contains(m.records("refused"), "absent.yaml") })
+}
+
+func TestPodman(t *testing.T) {
+	need(t, "podman", "runc", "tar")
+	m := newMachine(t)
+	podman := func(args ...string) []string {
+		return append([]string{"podman", "--root", m.dir + "/storage", "--runroot", m.dir + "/run", "--storage-driver", "vfs",
+			"--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"}, args...)
+	}
+	m.run("tar", "-C", m.root, "-cf", m.dir+"/image.tar", ".")
+	m.run(podman("import", m.dir+"/image.tar", "visitor:1")...)
+	// The limits are the machine's, where even root may not raise them.
+	run := podman("run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+	saw(t, m.run(append(run, "--security-opt", "seccomp="+m.profileFile("web"), "visitor:1", "/bin/visit")...))
+	files, _ := filepath.Glob(m.dir + "/recs/*.jsonl")
+	if len(files) != 1 {
+		t.Fatalf("files of records %v", files)
+	}
+	m.recorded(strings.TrimSuffix(filepath.Base(files[0]), ".jsonl"))
+
+	m.write("annotated", "version: 1\nrules: [{calls: [mkdir, mkdirat], then: {deny: EMLINK}}]\ndefault: allow\n")
+	out := m.run(append(run, "--annotation", AnnotationPolicy+"=annotated", "--security-opt", "seccomp="+m.profileFile(""), "visitor:1", "/bin/visit")...)
+	if strings.Count(out, "Too many links") < 4 || strings.Contains(out, "made 0") {
+		t.Errorf("under the annotated policy: %s", out)
+	}
+}
+
+func TestContainerd(t *testing.T) {
+	need(t, "containerd", "ctr", "runc")
+	m := newMachine(t)
+	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = %q\n",
+		m.dir+"/ctd/root", m.dir+"/ctd/state", m.dir+"/ctd.sock")
+	if err := os.WriteFile(m.dir+"/ctd.toml", []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	daemon := exec.Command("containerd", "--config", m.dir+"/ctd.toml")
+	daemon.Stdout, daemon.Stderr = log, log
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Wait()
+	defer daemon.Process.Signal(unix.SIGTERM)
+	eventually(t, "containerd", func() bool {
+		return exec.Command("ctr", "--address", m.dir+"/ctd.sock", "version").Run() == nil
+	})
+	out := m.run("ctr", "--address", m.dir+"/ctd.sock", "run", "--rm", "--seccomp", "--seccomp-profile", m.profileFile("web"), "--rootfs", m.root,
+		"ctrvisit", "/bin/visit")
+	saw(t, out)
+	m.recorded("ctrvisit")
+}
+
+func TestRealLXC(t *testing.T) {
+	need(t, "lxc-start")
+	m := newMachine(t)
+	os.MkdirAll(m.dir+"/lxc/visit", 0o755)
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(m.dir, "lxc", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("seccomp", "2\ndenylist\nmkdir notify\nmkdirat notify\n")
+	write("visit/config", fmt.Sprintf(`lxc.rootfs.path = dir:%s
+lxc.uts.name = visit
+lxc.net.0.type = none
+lxc.pty.max = 0
+lxc.mount.auto = proc
+lxc.init.cmd = /bin/visit
+lxc.seccomp.profile = %[2]s/lxc/seccomp
+lxc.seccomp.notify.proxy = unix:%[2]s/lxc.sock
+lxc.seccomp.notify.cookie = web
+`, m.root, m.dir))
+	out, err := exec.Command("lxc-start", "-P", m.dir+"/lxc", "-n", "visit", "-F", "-l", "DEBUG", "-o", m.dir+"/lxc/log").CombinedOutput()
+	if log, _ := os.ReadFile(m.dir + "/lxc/log"); err != nil && !strings.Contains(string(log), "seccomp_notify") {
+		noRuntime(t, "lxc-start runs no container here: %v: %s\n%s", err, out, log)
+	}
+	if _, err := os.Stat(m.root + "/tmp/made"); err != nil {
+		t.Error(err)
+	}
+	m.recorded("visit")
+}
