@@ -61,4 +61,15 @@ EOF
 (cd "$work/files" && "$stead" run --preset build --on-deny print -- busybox sh "$work/try.sh") 2>&1 || true
 "$stead" policy explain --preset build 'openat(AT_FDCWD, "/etc/stead-demo", O_WRONLY|O_CREAT, 0666)'
 
+title "The same with a hidden directory: calls on files are performed by the supervisor now, so it is not there at all"
+mkdir "$work/files/keys"
+echo secret >"$work/files/keys/key"
+ln -s keys "$work/files/link"
+cat >"$work/hide.yaml" <<EOF
+version: 1
+default: allow
+files: {read: [/], write: [/dev], exec: [/bin, /sbin, /usr, /lib, /lib64], hide: ["$work/files/keys"]}
+EOF
+(cd "$work/files" && "$stead" run --policy "$work/hide.yaml" -- busybox sh -c 'ls; cat keys/key link/key; cat /proc/self/cwd/keys/key') 2>&1 || true
+
 title "Next: bin/stead trace -- any program of yours; docs/manual.md has the rest."
