@@ -63,6 +63,7 @@ func (c *compilation) shortForms() {
 	}
 	if c.judged() {
 		c.files = c.newFileArea()
+		c.prog.Landlock.Ruleset = c.execRuleset()
 	}
 	if c.judgedNet() {
 		c.net = c.newNetArea()

@@ -7,8 +7,10 @@ import (
 	"syscall"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/cond"
+	"github.com/stead-project/stead/policy/landlock"
 )
 
 // A fileArea is what `files:` says where Landlock cannot say it (hide, deny inside what is allowed, globs): the supervisor judges every
@@ -59,6 +61,18 @@ func (c *compilation) judged() bool {
 		}
 	}
 	return false
+}
+
+// execRuleset is what Landlock enforces where the supervisor judges files: execution. It cannot have the lists with something taken out of
+// them, and without them would refuse to read what may be executed (security/landlock/fs.c, get_required_file_open_access).
+func (c *compilation) execRuleset() landlockabi.Ruleset {
+	doc := *c.doc
+	exec := policy.Exec{Pos: doc.Files.Pos, Allow: doc.Files.Exec}
+	if doc.Exec != nil {
+		exec.Allow = slices.Concat(exec.Allow, doc.Exec.Allow)
+	}
+	doc.Files, doc.Exec = nil, &exec
+	return landlock.FromDocument(&doc, landlock.Options{ABI: c.o.Landlock}).Ruleset
 }
 
 // newFileArea makes the judge of `files:`.
