@@ -29,6 +29,38 @@ type Support struct {
 	// Checked: the call is judged by the paths that it means, and then the kernel runs it. What it reaches if its path is exchanged
 	// meanwhile is of no use: every later call is judged by what it really reaches.
 	Checked bool
+	// Granted: the call is performed with rights that the target does not have. A policy has to say so for just such calls.
+	Granted bool
+}
+
+// A Range is what some families perform together.
+type Range struct {
+	Performable arch.Selection // with the target's own rights
+	Granted     arch.Selection // with more
+	Checked     arch.Selection // judged only
+}
+
+// RangeOf sorts calls. A call that two families perform is the first one's.
+func RangeOf(families ...[]Support) (r Range) {
+	var known arch.Selection
+	for _, list := range families {
+		for _, s := range list {
+			id, ok := arch.LookupID(s.Call)
+			if !ok || known.Has(id) {
+				continue
+			}
+			known.Add(id)
+			switch {
+			case s.Checked:
+				r.Checked.Add(id)
+			case s.Granted:
+				r.Granted.Add(id)
+			default:
+				r.Performable.Add(id)
+			}
+		}
+	}
+	return r
 }
 
 // A Thread is an operating system's thread that calls are performed on. It belongs to one goroutine.
@@ -58,6 +90,9 @@ type Work interface {
 	// End lets go of everything that the call held.
 	End()
 }
+
+// A Forcer is a Work that mounts. Force comes before Perform, with the MS_* flags that are added to what the call mounts.
+type Forcer interface{ Force(flags uint64) }
 
 // An Env is what performing may use of the supervisor.
 type Env struct {

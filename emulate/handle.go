@@ -119,6 +119,9 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 		return true
 	}
 	l.ev.Decision = d
+	if f, ok := w.(Forcer); ok {
+		f.Force(d.Force)
+	}
 	r := w.Perform(d.Hide, false)
 	if r.kind == resultLater {
 		s.hand(l, w)

@@ -160,7 +160,11 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 	}
 	j.work.On(t)
 	defer j.left()
-	go s.attend(j)
+	s.work.idle.Add(1) // whoever closes the source must not do so while it is asked
+	go func() {
+		defer s.work.idle.Done()
+		s.attend(j)
+	}()
 	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 

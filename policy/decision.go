@@ -45,6 +45,7 @@ type Decision struct {
 	Note    string        // what else is to be known of the call, for the record
 	Version uint64        // of the policy
 	Hide    Hider         // of Perform: what a listing leaves out; nil: nothing
+	Force   uint64        // of Perform: MS_* flags (include/uapi/linux/mount.h) that are added to what the call mounts
 }
 
 // A Hider knows paths that nobody is to know of.

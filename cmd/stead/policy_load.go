@@ -14,7 +14,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
@@ -68,9 +69,9 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	if err != nil {
 		abi = 0
 	}
-	performable, checked := performs()
+	r := performs()
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Performable: performable, Checked: checked, Watch: perform.Watch(), Resolve: resolve, Lookup: lookup})
+		Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch(), Resolve: resolve, Lookup: lookup})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -100,20 +101,8 @@ func lookup(host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// performs lists what the supervisor performs, and what it judges only.
-func performs() (performable, checked arch.Selection) {
-	for _, s := range perform.Calls() {
-		id, ok := arch.LookupID(s.Call)
-		switch {
-		case !ok:
-		case s.Checked:
-			checked.Add(id)
-		default:
-			performable.Add(id)
-		}
-	}
-	return performable, checked
-}
+// performs is what the supervisor of `stead run` performs.
+func performs() emulate.Range { return emulate.RangeOf(perform.Calls(), container.Calls()) }
 
 // printWarning is for verbs that are about the policy itself.
 func printWarning(w compiler.Warning) { fmt.Fprintln(os.Stderr, w) }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 )
@@ -56,7 +58,7 @@ type syscallRow struct {
 func syscallRows(a arch.ABI) (rows []syscallRow) {
 	byDefault, all := policy.TraceDefault(), policy.TraceAll()
 	support := map[string]emulate.Support{}
-	for _, s := range perform.Calls() {
+	for _, s := range slices.Concat(perform.Calls(), container.Calls()) {
 		support[s.Call] = s
 	}
 	for nr, name := range a.Calls() {

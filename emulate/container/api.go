@@ -277,6 +277,9 @@ func fsmount(o *op) emulate.Result {
 	if made {
 		attrs |= mountAttrs(safe)
 	}
+	if x.kind != nil && x.kind.made == device && o.f.o.Images {
+		attrs |= unix.MOUNT_ATTR_NODEV // it may be a file's
+	}
 	tree, errno := opened(call(unix.SYS_FSMOUNT, uintptr(fd), uintptr(o.flags(1)|unix.FSMOUNT_CLOEXEC), uintptr(attrs)))
 	if errno == 0 && made && o.f.o.IDMap {
 		errno = o.idmap(tree)

@@ -123,7 +123,7 @@ func (f *Family) Calls() []emulate.Support { return Calls() }
 func Calls() []emulate.Support {
 	var list []emulate.Support
 	for _, r := range rows(Options{}) {
-		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked})
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked, Granted: !r.checked})
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type op struct {
 	viewed bool
 
 	mem       overlay
+	module    string      // what a module in memory is called
 	texts     [4]snapshot // of row.texts
 	raws      [2]snapshot // of row.raw
 	pins      [2]pin      // of row.paths
@@ -51,6 +53,9 @@ func (o *op) Copy(_ int, raw *arch.Data, mem arch.Memory) arch.Memory {
 		}
 		s.read(int(min(s.size, uint64(a.most))), mem)
 		o.mem.add(s)
+	}
+	if o.row.copy != nil {
+		o.row.copy(o, raw, mem)
 	}
 	return &o.mem
 }
@@ -82,16 +87,22 @@ func (o *op) Force(flags uint64) { o.force = flags }
 
 // End implements emulate.Work.
 func (o *op) End() {
+	o.release()
+	o.letGo()
+	clear(o.keep)
+	o.keep = o.keep[:0]
+	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, overlay{}, 0, false
+}
+
+// release closes what is held. That comes before the answer: what is held is busy, and the caller may be about to unmount it.
+func (o *op) release() {
 	for i := range o.pins {
 		o.pins[i].close()
 	}
-	o.letGo()
 	for _, fd := range o.open {
 		unix.Close(fd)
 	}
-	clear(o.keep)
-	o.open, o.keep = o.open[:0], o.keep[:0]
-	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, overlay{}, 0, false
+	o.open = o.open[:0]
 }
 
 // letGo gives the actors back. Nobody interrupts them for this call any more.
@@ -114,6 +125,7 @@ func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
 	if !wait && o.row.slow != nil && o.row.slow(o) {
 		return emulate.Later()
 	}
+	defer o.release()
 	for i := range o.row.paths {
 		o.hold(i)
 	}
@@ -134,7 +146,7 @@ func (o *op) Path(arg int) (string, bool) {
 		return o.text(arg).value(), true // it is no path: a name that mountinfo shows
 	}
 	o.hold(i)
-	path := o.pathName(&o.pins[i])
+	path := o.pathName(i)
 	return path, path != ""
 }
 
@@ -168,12 +180,43 @@ func (o *op) pathIndex(arg int) int {
 }
 
 // pathName is the path of what is held.
-func (o *op) pathName(p *pin) string {
-	switch p.state {
+func (o *op) pathName(i int) string {
+	switch p := &o.pins[i]; p.state {
 	case held:
 		return o.linkOf(p.fd)
 	case named:
 		return strings.TrimSuffix(o.linkOf(p.fd), "/") + "/" + strings.TrimRight(p.name, "/")
+	}
+	return o.leftOver(&o.row.paths[i])
+}
+
+// leftOver is what a path that leads nowhere would be: as much of it as there is, and the rest as it is written. The call fails whatever
+// is decided.
+func (o *op) leftOver(a *pathArg) string {
+	s := o.text(a.text)
+	if !s.ended() || len(s.p) == 1 {
+		return ""
+	}
+	base, errno := o.from(a, s.value())
+	if errno != 0 {
+		return ""
+	}
+	if base >= 0 {
+		defer unix.Close(base)
+	}
+	dir, rest := split(s.value())
+	const deepest = 64 // of what is not there
+	for range deepest {
+		if fd, errno := o.lookup(base, dir, false); errno == 0 {
+			defer unix.Close(fd)
+			return filepath.Join(o.linkOf(fd), rest)
+		}
+		if dir == "/" || dir == "." {
+			return ""
+		}
+		var last string
+		dir, last = split(dir)
+		rest = last + "/" + rest
 	}
 	return ""
 }

@@ -16,8 +16,9 @@ import (
 
 func systemScenarios() map[string]scenario {
 	return map[string]scenario{
-		"system": {nil, system},
-		"fuse":   {prepareTree, fuse},
+		"system":  {nil, system},
+		"fuse":    {prepareTree, fuse},
+		"modules": {nil, modules},
 	}
 }
 

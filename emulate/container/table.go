@@ -3,6 +3,7 @@ package container
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 )
 
@@ -13,6 +14,7 @@ type row struct {
 	texts   []int // strings that are copied
 	raw     []rawArg
 	paths   []pathArg
+	copy    func(o *op, raw *arch.Data, mem arch.Memory) // what else is read of the target's memory
 	do      func(o *op) emulate.Result
 	slow    func(o *op) bool // it may wait for a device, a server or another process; nil: it never does
 	checked bool             // judged, and then left to the kernel
@@ -54,18 +56,20 @@ func onlyPath(arg int) []pathArg { return []pathArg{{text: arg, dir: none}} }
 
 // rows are the calls of all groups.
 func rows(o Options) (list []row) {
-	for _, group := range [][]row{mountRows(), apiRows(o), deviceRows(), xattrRows(), systemRows()} {
+	for _, group := range [][]row{mountRows(), apiRows(o), deviceRows(), xattrRows(), systemRows(), moduleRows()} {
 		list = append(list, group...)
 	}
 	return list
 }
 
+const mountNote = "of file systems whose options are known; overlay shows its layers one by one, and as absolute paths"
+
 func mountRows() []row {
 	return []row{
-		{call: "mount", texts: []int{0, 1, 2, 4}, do: mount, slow: func(o *op) bool { return o.slowMount() }, note: "of file systems whose options are known; from image files if allowed",
+		{call: "mount", texts: []int{0, 1, 2, 4}, do: mount, slow: func(o *op) bool { return o.slowMount() }, note: mountNote,
 			paths: []pathArg{{text: 1, dir: none}, {text: 0, dir: none, only: func(o *op) bool { return o.sourceIsPath() }}}},
 		{call: "umount", texts: []int{0}, paths: onlyPath(0), do: umount(none)},
-		{call: "umount2", texts: []int{0}, do: umount(1),
+		{call: "umount2", texts: []int{0}, do: umount(1), note: "with MNT_EXPIRE always EAGAIN: looking at a mount is using it",
 			paths: []pathArg{{text: 0, dir: none, flags: 1, stay: unix.UMOUNT_NOFOLLOW}}},
 		{call: "pivot_root", texts: []int{0, 1}, checked: true, paths: []pathArg{{text: 0, dir: none}, {text: 1, dir: none}}},
 	}

@@ -2,11 +2,12 @@ package oci
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/unotify"
 )
@@ -30,13 +31,21 @@ type Maker struct {
 	Make  func(Room) (ClosableFamily, error)
 }
 
-// Families are the families that the agent's containers have. A call that two of them perform is the first one's.
-func Families() []Maker {
-	return []Maker{
+// Families are the families that the agent's containers have. A call that two of them perform is the first one's: with grant, device
+// nodes, owners and attributes are given with the agent's rights where a policy performs them, otherwise with the container's own.
+func Families(grant bool) []Maker {
+	list := []Maker{
+		{container.Calls, func(r Room) (ClosableFamily, error) {
+			return closable(container.New(container.Options{Targets: r.Targets, Logger: r.Logger}))
+		}},
 		{perform.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 	}
+	if !grant {
+		slices.Reverse(list)
+	}
+	return list
 }
 
 // closable keeps a nil pointer from becoming an interface that is not nil.
@@ -47,21 +56,13 @@ func closable[F ClosableFamily](f F, err error) (ClosableFamily, error) {
 	return f, nil
 }
 
-// Performs lists what the families perform, and what they judge only, for the compiler.
-func Performs(makers []Maker) (performable, checked arch.Selection) {
+// Performs lists what the families perform, for the compiler.
+func Performs(makers []Maker) emulate.Range {
+	var lists [][]emulate.Support
 	for _, m := range makers {
-		for _, s := range m.Calls() {
-			id, ok := arch.LookupID(s.Call)
-			switch {
-			case !ok:
-			case s.Checked:
-				checked.Add(id)
-			default:
-				performable.Add(id)
-			}
-		}
+		lists = append(lists, m.Calls())
 	}
-	return performable, checked
+	return emulate.RangeOf(lists...)
 }
 
 // family is a container's families and their table.

@@ -71,8 +71,8 @@ func loadTest(file string) (*compiler.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	performable, checked := Performs(Families())
-	return compiler.Compile(doc, compiler.Options{Performable: performable, Checked: checked, Watch: perform.Watch()})
+	r := Performs(Families(false))
+	return compiler.Compile(doc, compiler.Options{Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch()})
 }
 
 // A logBuffer keeps what the agent says.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/filter"
@@ -80,7 +81,12 @@ func Run(ctx context.Context, o Options) (Status, error) {
 			return Status{}, err
 		}
 		defer performers.Close()
-		if o.Server.Table, err = emulate.Families(performers); err != nil {
+		containers, err := container.New(container.Options{Targets: targets, Logger: o.Logger})
+		if err != nil {
+			return Status{}, err
+		}
+		defer containers.Close()
+		if o.Server.Table, err = emulate.Families(performers, containers); err != nil {
 			return Status{}, err
 		}
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	ABIs        []arch.ABI     // empty: the native one and its compat ABIs
 	Landlock    int            // Landlock's ABI on the machine; 0: none
 	Performable arch.Selection // calls that the supervisor can perform
+	Granted     arch.Selection // calls that it performs with more rights than the program has: only where a rule says perform
 	Checked     arch.Selection // calls that may be judged and left to the kernel, since whatever they reach is judged again when it is used
 	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.

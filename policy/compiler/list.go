@@ -66,7 +66,7 @@ func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 		}
 		c.reached[i] = true
 		list = append(list, entry{rule: r, origin: r.Name, pos: r.Pos, order: i, index: i, expr: expr,
-			decision: decisionOf(r.Then, r.Name, c.prog.Version), accepted: r.Race})
+			decision: decisionOfRule(r, c.prog.Version), accepted: r.Race})
 		if list[len(list)-1].always() {
 			return list
 		}
@@ -124,6 +124,27 @@ func (c *compilation) judgedEntry(abi arch.ABI, id arch.ID, a *area) (entry, boo
 	d := c.files.allowed
 	d.Verdict = policy.Allow // judge makes it Perform
 	return entry{origin: a.name, pos: a.pos, area: c.files, looks: c.files.names(abi, id), decision: d}, true
+}
+
+func decisionOfRule(r *policy.Rule, version uint64) policy.Decision {
+	d := decisionOf(r.Then, r.Name, version)
+	for _, name := range r.Force {
+		d.Force |= forced(name)
+	}
+	return d
+}
+
+// forced is the MS_* flag of a name in force (include/uapi/linux/mount.h).
+func forced(name string) uint64 {
+	for _, f := range [...]struct {
+		name string
+		flag uint64
+	}{{"ro", 1}, {"nosuid", 2}, {"nodev", 4}, {"noexec", 8}, {"nosymfollow", 256}, {"noatime", 1024}, {"nodiratime", 2048}, {"relatime", 1 << 21}} {
+		if f.name == name {
+			return f.flag
+		}
+	}
+	return 0
 }
 
 func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
@@ -197,6 +218,10 @@ func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entr
 		c.check(e, looked != nil)
 		return
 	}
+	if e.decision.Verdict == policy.Perform && !c.o.Performable.Has(id) && c.o.Granted.Has(id) {
+		c.grant(e, id)
+		return
+	}
 	if e.decision.Verdict == policy.Perform && !c.o.Performable.Has(id) {
 		c.fail(fmt.Errorf("%s: rule %s: the supervisor cannot perform %s: leave the call out, or deny or allow it", e.pos, e.origin, id))
 		return
@@ -244,6 +269,14 @@ type unperformed struct {
 
 // refusable are the calls of strace's %file that are not performed and that ordinary programs do without.
 const refusable = "%file,!execve,!execveat,!?execv,!?exec_with_loader,!getcwd"
+
+// grant lets a rule have a call performed that gives the program more than it may itself. A class among other calls does not.
+func (c *compilation) grant(e *entry, id arch.ID) {
+	c.prog.Performs = true
+	if e.rule == nil || e.rule.Calls.Minus(c.o.Granted).Len() > 0 {
+		c.fail(fmt.Errorf("%s: rule %s: to perform %s gives the program what it may not do itself: name such calls in a rule of their own", e.pos, e.origin, id))
+	}
+}
 
 // check leaves a call to the kernel that was looked at.
 func (c *compilation) check(e *entry, looked bool) {
