@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +13,7 @@ import (
 // A Listener is the descriptor that a filter's notifications come from. Its methods may be called from any thread, at the same
 // time; only receiving belongs to one thread (see [Receiver]). It allocates nothing per call.
 type Listener struct {
-	fd       int
+	fd       atomic.Int64
 	big      int // bytes of the kernel's notification where it is longer than ours, else 0
 	killable bool
 }
@@ -35,7 +36,8 @@ func newListener(fd int) (*Listener, error) {
 	if err := checkSizes(sizes); err != nil {
 		return nil, err
 	}
-	l := &Listener{fd: fd}
+	l := &Listener{}
+	l.fd.Store(int64(fd))
 	if sizes.Notification > notificationSize {
 		l.big = int(sizes.Notification)
 	}
@@ -47,27 +49,26 @@ func newListener(fd int) (*Listener, error) {
 func (l *Listener) SetKillable(is bool) { l.killable = is }
 
 // FD is the descriptor's number. It stays the listener's.
-func (l *Listener) FD() int { return l.fd }
+func (l *Listener) FD() int { return int(l.fd.Load()) }
 
 // Close closes the descriptor. Pending calls and all later ones fail with ENOSYS in the targets.
 func (l *Listener) Close() error {
-	if l.fd < 0 {
+	fd := int(l.fd.Swap(-1))
+	if fd < 0 {
 		return nil
 	}
-	fd := l.fd
-	l.fd = -1
 	return unix.Close(fd)
 }
 
 // SetFlags sets the listener's flags (SyncWakeUp). Linux 6.6; EINVAL or ENOTTY before.
 func (l *Listener) SetFlags(flags uint64) error {
-	return opError("set listener flags", 0, ioctlSetFlags(l.fd, flags))
+	return opError("set listener flags", 0, ioctlSetFlags(l.FD(), flags))
 }
 
 // Valid says whether the notification is still pending: nil, or an error that is ErrGone. A handle on the target opened
 // before a nil answer belongs to the target (seccomp_unotify(2)).
 func (l *Listener) Valid(id uint64) error {
-	return opError("check notification", id, ioctlIDValid(l.fd, &id))
+	return opError("check notification", id, ioctlIDValid(l.FD(), &id))
 }
 
 // A Response ends a call. Zero is success with value 0.
@@ -89,7 +90,7 @@ func (l *Listener) Respond(id uint64, r Response) error {
 		}
 		raw.errno = -int32(r.Errno)
 	}
-	return opError("respond", id, ioctlSend(l.fd, &raw))
+	return opError("respond", id, ioctlSend(l.FD(), &raw))
 }
 
 // maxErrno is the kernel's MAX_ERRNO (include/linux/err.h).
@@ -119,7 +120,7 @@ func (l *Listener) AddFD(id uint64, fd int, o AddFDOptions) (int, error) {
 	if o.CloseOnExec {
 		raw.newflags = unix.O_CLOEXEC
 	}
-	n, errno := addFDUninterrupted(l.fd, &raw)
+	n, errno := addFDUninterrupted(l.FD(), &raw)
 	return n, opError("inject descriptor", id, errno)
 }
 
@@ -142,7 +143,7 @@ const allSignals = ^uint64(0)
 
 // Hangup says whether the listener has hung up: every task with its filter is gone. Linux 5.8.
 func (l *Listener) Hangup() bool {
-	p := []unix.PollFd{{Fd: int32(l.fd)}}
+	p := []unix.PollFd{{Fd: int32(l.FD())}}
 	n, err := unix.Poll(p, 0)
 	return err == nil && n == 1 && p[0].Revents&(unix.POLLHUP|unix.POLLNVAL) != 0
 }

@@ -209,7 +209,7 @@ func (p *prober) notified(answer func(Notification) error) (probeReply, error) {
 func (p *prober) abandon(id uint64) error {
 	deny := Response{Errno: unix.EPERM}
 	p.listener.Respond(id, deny) //nolint:errcheck // the call may be over
-	fds := []unix.PollFd{{Fd: int32(p.socket), Events: unix.POLLIN}, {Fd: int32(p.listener.fd), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(p.socket), Events: unix.POLLIN}, {Fd: int32(p.listener.FD()), Events: unix.POLLIN}}
 	for deadline := time.Now().Add(probeTimeout); time.Now().Before(deadline); {
 		if _, err := unix.Poll(fds, 10); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
@@ -231,7 +231,7 @@ func (p *prober) abandon(id uint64) error {
 // receive waits in poll(2), which ends after a while.
 func (p *prober) receive() (Notification, error) {
 	var n Notification
-	fds := []unix.PollFd{{Fd: int32(p.listener.fd), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(p.listener.FD()), Events: unix.POLLIN}}
 	for deadline := time.Now().Add(probeTimeout); time.Now().Before(deadline); {
 		ready, err := unix.Poll(fds, int(time.Until(deadline).Milliseconds())+1)
 		if errors.Is(err, unix.EINTR) || (err == nil && ready == 0) {
@@ -240,7 +240,7 @@ func (p *prober) receive() (Notification, error) {
 		if err != nil {
 			return n, err
 		}
-		errno := receive(p.listener.fd, &n, receiveBuffer(p.listener))
+		errno := receive(p.listener.FD(), &n, receiveBuffer(p.listener))
 		if errno == 0 {
 			return n, nil
 		}

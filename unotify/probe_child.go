@@ -196,7 +196,7 @@ func probeWaitForEnd(listener int) unix.Errno {
 	}
 	var n Notification
 	for {
-		if errno := receive(l.fd, &n, receiveBuffer(l)); errno != unix.EINTR {
+		if errno := receive(l.FD(), &n, receiveBuffer(l)); errno != unix.EINTR {
 			return errno
 		}
 	}

@@ -43,7 +43,7 @@ func ArmInterrupt() error { return armInterruptSignal() }
 
 // NewReceiver locks the calling goroutine to its thread and makes it the listener's receiver.
 func (l *Listener) NewReceiver() (*Receiver, error) {
-	end, err := hangupFile(l.fd)
+	end, err := hangupFile(l.FD())
 	if err != nil {
 		return nil, &OpError{Op: "watch listener", Err: err}
 	}
@@ -75,7 +75,7 @@ func (r *Receiver) Close() {
 // notification that went away between wake-up and reception is not an error; Receive goes on waiting.
 func (r *Receiver) Receive(n *Notification) error {
 	for {
-		errno := receive(r.l.fd, n, r.big)
+		errno := receive(r.l.FD(), n, r.big)
 		if errno == 0 {
 			return nil
 		}
