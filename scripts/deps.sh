@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs what the groups miss, with the system's package manager, as root or through a sudo that
-# asks for no password. Otherwise it stops with one line that names the packages. Groups: build demo test bench.
+# asks for no password. Otherwise it stops with one line that names the packages. Groups: build demo test bench runtimes.
 . "$(dirname "$0")/common.sh"
 
 # What each group needs. An item followed by "?" is worth having: tests that need it say why they are skipped.
@@ -9,8 +9,9 @@ items() {
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox" ;;
 	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
-	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 runc? crun? podman? ctr? lxc-start? newuidmap? man2? multilib?" ;;
-	*) die "unknown group of dependencies: $1 (build, demo, test, bench)" ;;
+	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 man2? multilib?" ;;
+	runtimes) echo "runc crun podman conmon ctr lxc-start newuidmap" ;;
+	*) die "unknown group of dependencies: $1 (build, demo, test, bench, runtimes)" ;;
 	esac
 }
 
@@ -54,6 +55,10 @@ packages() {
 	apt-get:setpriv) echo util-linux ;;
 	apt-get:script) echo bsdutils ;;
 	apt-get:man2) echo manpages-dev ;;
+	*:ctr) echo containerd ;;
+	*:lxc-start) echo lxc ;;
+	apt-get:newuidmap) echo uidmap ;;
+	*:newuidmap) echo shadow-utils ;;
 	dnf:cc) echo gcc glibc-devel glibc-static ;;
 	dnf:seccomp) echo libseccomp-devel libseccomp-static ;;
 	dnf:pkgconfig) echo pkgconf-pkg-config ;;

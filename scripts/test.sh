@@ -1,8 +1,10 @@
 #!/bin/sh
 # test.sh runs everything that must hold before a change lands, and ends with a summary. A step that fails does not keep
-# the next ones from running. STEAD_FUZZ_SECONDS bounds the fuzzing (60); STEAD_REQUIRE=1 makes a missing tool a failure.
+# the next ones from running. STEAD_FUZZ_SECONDS bounds the fuzzing (60); STEAD_REQUIRE=1 makes a missing tool a failure,
+# STEAD_RUNTIMES=1 a container runtime that is missing or does not work here.
 . "$(dirname "$0")/common.sh"
 ./scripts/deps.sh build test
+[ "${STEAD_RUNTIMES:-}" != 1 ] || ./scripts/deps.sh runtimes
 
 summary=$(mktemp)
 trap 'rm -f "$summary"' EXIT
