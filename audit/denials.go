@@ -67,7 +67,7 @@ func remedy(e *Event) string {
 	c := e.Call
 	name := c.Name
 	if e.Decision.Rule == "network" {
-		return "an entry of network: for it, if Landlock here can say that (stead policy check tells)"
+		return "an entry of network: for it (stead policy check says whether it can be enforced here)"
 	}
 	if path := c.Arg("pathname"); path != nil && path.State == arch.OK && strings.HasPrefix(string(path.Bytes), "/") {
 		return "files: {" + area(c) + ": [" + string(path.Bytes) + "]}, or - {calls: [" + name + "], then: allow}"

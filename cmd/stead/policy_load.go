@@ -71,7 +71,7 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	}
 	r := performs()
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch(), Resolve: resolve, Lookup: lookup})
+		Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch(), Resolve: resolve, List: list, Lookup: lookup})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -92,6 +92,15 @@ func resolve(path string) string {
 		return path
 	}
 	return filepath.Join(resolve(filepath.Clean(dir)), base)
+}
+
+// list gives the names in a directory, none if it cannot be read.
+func list(dir string) (names []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // lookup asks the machine's resolver.

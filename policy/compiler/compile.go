@@ -35,6 +35,8 @@ type Options struct {
 	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.
 	Resolve func(path string) string
+	// List gives the names in a directory; nil: what would need it is an error.
+	List func(dir string) []string
 	// Lookup gives the addresses that a host name has now; nil: names are errors.
 	Lookup     func(host string) ([]netip.Addr, error)
 	BestEffort bool // what cannot be enforced is a warning, not an error

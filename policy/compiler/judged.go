@@ -71,8 +71,59 @@ func (c *compilation) execRuleset() landlockabi.Ruleset {
 	if doc.Exec != nil {
 		exec.Allow = slices.Concat(exec.Allow, doc.Exec.Allow)
 	}
+	exec.Allow = c.besideRefused(exec.Allow)
 	doc.Files, doc.Exec = nil, &exec
 	return landlock.FromDocument(&doc, landlock.Options{ABI: c.o.Landlock}).Ruleset
+}
+
+// besideRefused puts what lies beside a hidden or denied path in the place of a hierarchy that it is in: Landlock cannot take back a part.
+// What is made there later cannot be executed.
+func (c *compilation) besideRefused(list []policy.Pattern) (out []policy.Pattern) {
+	var refused []string
+	for _, l := range [][]policy.Pattern{c.doc.Files.Hide, c.doc.Files.Refuse} {
+		for i := range l {
+			if !l[i].Glob {
+				refused = append(refused, c.resolved(l[i].Path)...)
+			}
+		}
+	}
+	for i := range list {
+		p := list[i]
+		if p.Glob || c.o.List == nil || !c.splits(&p) {
+			out = append(out, p)
+			continue
+		}
+		for _, at := range c.beside(path.Clean(p.Path), refused) {
+			out = append(out, policy.Pattern{Pos: p.Pos, Path: at})
+		}
+		c.warn(p.Pos, "exec %s: something in it is hidden or denied, so what lies beside that now can be executed, and nothing that is made there later", p.Path)
+	}
+	return out
+}
+
+// splits says whether a path is one of those that Landlock cannot say because of something refused inside, by a plain path.
+func (c *compilation) splits(p *policy.Pattern) bool {
+	for i := range c.prog.Landlock.Rest {
+		r := &c.prog.Landlock.Rest[i]
+		if r.Area == landlock.Exec && r.Pos == p.Pos && !strings.Contains(r.Reason, "*") {
+			return true
+		}
+	}
+	return false
+}
+
+// beside is all that a directory holds but what is refused.
+func (c *compilation) beside(dir string, refused []string) (list []string) {
+	if slices.Contains(refused, dir) {
+		return nil
+	}
+	if !slices.ContainsFunc(refused, func(at string) bool { return within(at, dir) }) {
+		return []string{dir}
+	}
+	for _, name := range c.o.List(dir) {
+		list = append(list, c.beside(path.Join(dir, name), refused)...)
+	}
+	return list
 }
 
 // newFileArea makes the judge of `files:`.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/callspec"
 )
@@ -148,5 +149,23 @@ network:
 		if d.Verdict != want {
 			t.Errorf("%s: %+v", call, d)
 		}
+	}
+}
+
+// Where something is refused inside of what may be executed, Landlock gets what lies beside it.
+func TestJudgedExecution(t *testing.T) {
+	o := everything()
+	o.List = func(dir string) []string {
+		return map[string][]string{"/": {"bin", "work"}, "/work": {"a", "keys", "b"}}[dir]
+	}
+	p := compiled(t, "default: allow\nfiles: {read: [/], exec: [/], hide: [/work/keys]}\n", o)
+	var got []string
+	for _, r := range p.Landlock.Ruleset.Paths {
+		if r.Allow&landlockabi.Execute != 0 {
+			got = append(got, r.Path)
+		}
+	}
+	if strings.Join(got, " ") != "/bin /work/a /work/b" || len(p.Warnings) == 0 {
+		t.Errorf("may be executed: %q; %v", got, p.Warnings)
 	}
 }
