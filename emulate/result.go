@@ -94,5 +94,8 @@ func (r *Result) release() {
 	}
 }
 
+// Deferred says whether the result is Later.
+func (r *Result) Deferred() bool { return r.kind == resultLater }
+
 // Failed gives the errno of a result that fails the call.
 func (r *Result) Failed() (syscall.Errno, bool) { return r.errno, r.kind == resultErrno }

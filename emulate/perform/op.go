@@ -8,6 +8,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
@@ -32,8 +33,8 @@ type op struct {
 	acting   atomic.Pointer[thread] // while Perform may block
 	pins     [2]pin
 	linkText []byte // of the link to oneself that the path just walked ends in
-	raws     [2]snapshot
-	mem      overlay
+	raws     [2]snapshot.Piece
+	mem      snapshot.Overlay
 	bufs     [4][unix.PathMax + 1]byte // names and paths, with NUL
 	nums     [8]uint64                 // times and the like
 	out      []byte                    // what the kernel fills
@@ -53,13 +54,13 @@ func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
 	if o.row.copy != nil {
 		return o.copySocket(raw, mem)
 	}
-	o.mem = overlay{under: mem, list: o.raws[:len(o.row.raw)]}
+	o.mem = snapshot.Overlay{Under: mem, List: o.raws[:len(o.row.raw)]}
 	for i := range o.row.raw {
 		if a := &o.row.raw[i]; a.inside {
-			o.raws[i].takeInside(a, o.raws[i-1].p, raw.ABI.ByteOrder(), mem)
+			takeInside(&o.raws[i], a, o.raws[i-1].P, raw.ABI.ByteOrder(), mem)
 			continue
 		}
-		o.raws[i].take(&o.row.raw[i], raw, mem)
+		take(&o.raws[i], &o.row.raw[i], raw, mem)
 	}
 	if len(o.row.raw) == 0 {
 		return mem
@@ -70,7 +71,7 @@ func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
 // Start implements emulate.Work.
 func (o *op) Start(t emulate.Thread, env emulate.Env, call *arch.Call) {
 	o.own, o.t, o.env, o.call = t.(*thread), nil, env, call
-	o.mem.under = nil
+	o.mem.Under = nil
 }
 
 // On implements emulate.Work.
@@ -100,7 +101,7 @@ func (o *op) End() {
 	if o.sock != nil {
 		o.sock.end()
 	}
-	o.own, o.t, o.call, o.row, o.mem.under = nil, nil, nil, nil, nil
+	o.own, o.t, o.call, o.row, o.mem.Under = nil, nil, nil, nil, nil
 }
 
 func (o *op) closeBase(i int) {
@@ -129,8 +130,11 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 	if o.sock != nil {
 		o.sock.wait = wait
 	}
-	defer o.letGo()
-	return o.row.do(o)
+	r := o.row.do(o)
+	if !r.Deferred() { // what is done later is done on what was judged
+		o.letGo()
+	}
+	return r
 }
 
 // letGo closes what is held, before the target goes on: it would keep mounts busy.

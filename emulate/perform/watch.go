@@ -56,7 +56,7 @@ const maxHandle = 128
 
 // handle fills struct file_handle and the mount's id, which is 64 bits wide with AT_HANDLE_MNT_ID_UNIQUE (Linux 6.12).
 func handle(o *op) emulate.Result {
-	head := o.raws[0].whole()
+	head := o.raws[0].Whole()
 	out := o.buffer(8 + maxHandle + 8)
 	at := nowhere
 	if head != nil {
@@ -67,8 +67,14 @@ func handle(o *op) emulate.Result {
 	id := out[8+maxHandle:]
 	fd, path, _ := o.attributed(4)
 	flags := o.flags(4)
-	if fd == atCwd {
+	const connectable = 2 // AT_HANDLE_CONNECTABLE, which an empty path excludes
+	switch {
+	case o.pins[0].descriptor && fd == atCwd && flags&connectable != 0:
+		return emulate.Errno(unix.EINVAL)
+	case o.pins[0].descriptor && fd == atCwd:
 		flags = flags&^unix.AT_EMPTY_PATH | unix.AT_SYMLINK_FOLLOW
+	case fd == atCwd:
+		flags |= unix.AT_SYMLINK_FOLLOW
 	}
 	r, errno := o.t.call(unix.SYS_NAME_TO_HANDLE_AT, fd, path, uintptr(at), address(id), flags, 0)
 	if errno != 0 && errno != unix.EOVERFLOW {

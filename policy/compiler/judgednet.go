@@ -32,13 +32,14 @@ const (
 	bindCalls    = "bind"
 )
 
-// judgedNet says whether the supervisor has to judge addresses, and can.
+// judgedNet says whether an entry wants the supervisor to judge addresses, and it can. For what Landlock lacks of ports alone (UDP), calls that
+// cost nothing are refused instead: see substitute.
 func (c *compilation) judgedNet() bool {
 	calls := selectCalls(addressCalls)
 	if c.doc.Network == nil || calls.Minus(c.o.Performable).Len() > 0 {
 		return false
 	}
-	return slices.ContainsFunc(c.prog.Landlock.Rest, func(r landlock.Rest) bool { return r.Area == landlock.Network })
+	return slices.ContainsFunc(c.prog.Landlock.Rest, func(r landlock.Rest) bool { return r.Area == landlock.Network && r.Entry != "" })
 }
 
 func (c *compilation) newNetArea() *netArea {
