@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +30,6 @@ type actor struct {
 	key         string
 	fds         int // O_PATH descriptor of its descriptors' directory, which is its working directory
 	interrupted atomic.Bool
-	since       time.Time // it has been idle
 
 	// What the kernel reads and writes.
 	how     unix.OpenHow
@@ -106,7 +104,7 @@ func (p *pool) start(o *op, k actorKind) (*actor, error) {
 		return nil, err
 	}
 	a := &actor{f: o.f, task: task, fds: -1}
-	p.own(task.TID(), true)
+	p.tasks.Add(task.TID())
 	if err := a.become(o, target, id, k); err != nil {
 		p.end(a)
 		return nil, err

@@ -68,19 +68,19 @@ func fsopen(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	s := o.text(0)
-	t := o.f.types[s.value()]
+	t := o.f.types[s.Text()]
 	call, errno := o.creator(t)
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
 	kind := o.pointer(0)
-	if t == nil && s.ended() {
+	if t == nil && s.Ended() {
 		kind = o.cstring("") // no file system's name: see mountUnknown
 	}
 	fd, errno := opened(call(unix.SYS_FSOPEN, kind, uintptr(o.flags(1)|unix.FSOPEN_CLOEXEC)))
 	switch {
-	case errno == unix.ENODEV && t == nil && listed(s.value()):
-		return o.refuse("nothing is known of the options of " + s.value())
+	case errno == unix.ENODEV && t == nil && listed(s.Text()):
+		return o.refuse("nothing is known of the options of " + s.Text())
 	case errno != 0:
 		return emulate.Errno(errno)
 	case t.name == "proc" && o.foreign(nsPID):
@@ -174,7 +174,7 @@ func fsconfig(o *op) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	key := o.text(2).value()
+	key := o.text(2).Text()
 	refused := remountRefused()
 	if x.kind != nil {
 		refused = x.kind.refuse
@@ -184,8 +184,8 @@ func fsconfig(o *op) emulate.Result {
 		return o.refuse("option " + key + " would mean the supervisor's")
 	}
 	switch {
-	case cmd == unix.FSCONFIG_SET_STRING && x.kind != nil && o.text(3).ended() && o.int(4) == 0 && key != "":
-		return result(0, o.setString(call, fd, x.kind, option{key: key, value: o.text(3).value()}))
+	case cmd == unix.FSCONFIG_SET_STRING && x.kind != nil && o.text(3).Ended() && o.int(4) == 0 && key != "":
+		return result(0, o.setString(call, fd, x.kind, option{key: key, value: o.text(3).Text()}))
 	case cmd == unix.FSCONFIG_SET_BINARY:
 		return o.setBinary(call, fd)
 	case o.setsPath():
@@ -319,7 +319,7 @@ func openTree(attr int) func(o *op) emulate.Result {
 		nr := uintptr(unix.SYS_OPEN_TREE)
 		if attr != none {
 			nr = sysOpenTreeAttr
-			args = append(args, o.attributes(), uintptr(o.raws[0].size))
+			args = append(args, o.attributes(), uintptr(o.raws[0].Size))
 		}
 		tree, errno := opened(a.call(nr, args...))
 		if errno == 0 && k == granted {
@@ -332,7 +332,7 @@ func openTree(attr int) func(o *op) emulate.Result {
 // attributes is struct mount_attr as it was copied, with the user namespace that the caller means, and without taking away what is
 // forced.
 func (o *op) attributes() uintptr {
-	b := o.raws[0].whole()
+	b := o.raws[0].Whole()
 	if len(b) < unix.MOUNT_ATTR_SIZE_VER0 {
 		return o.block(b)
 	}
@@ -371,7 +371,7 @@ func mountSetattr(o *op) emulate.Result {
 	}
 	dir, path := o.at(0)
 	flags := o.flags(2)&^unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH
-	r, errno := a.call(unix.SYS_MOUNT_SETATTR, dir, path, uintptr(flags), o.attributes(), uintptr(o.raws[0].size))
+	r, errno := a.call(unix.SYS_MOUNT_SETATTR, dir, path, uintptr(flags), o.attributes(), uintptr(o.raws[0].Size))
 	return result(r, o.or(0, errno))
 }
 

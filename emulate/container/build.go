@@ -88,7 +88,7 @@ func (o *op) mountOverlay(t *fsType, flags uint64) emulate.Result {
 		}
 		list = append(list, layers...)
 	}
-	tree, errno := o.build(a.call, t.name, o.text(0).value(), flags, list)
+	tree, errno := o.build(a.call, t.name, o.text(0).Text(), flags, list)
 	if errno == 0 {
 		errno = o.attach(a, tree)
 	}
@@ -188,7 +188,7 @@ func (o *op) mountOutside(t *fsType, flags uint64, options []option) emulate.Res
 			v.value = o.heldFD(v.value)
 		}
 	}
-	tree, errno := o.build(h.call, t.name, o.text(0).value(), flags|safe, settings(options))
+	tree, errno := o.build(h.call, t.name, o.text(0).Text(), flags|safe, settings(options))
 	return o.attachMade(tree, errno)
 }
 

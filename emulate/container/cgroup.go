@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/procself"
 )
 
 // limit narrows what is known of the machine to what a thread's control group may use of it (cgroups(7)).
@@ -43,8 +45,8 @@ func (f *Family) group(tid int, controller, root string) (string, bool) {
 		return "", false
 	}
 	defer unix.Close(dir)
-	text, errno := readAt(dir, "cgroup")
-	if errno != 0 {
+	text, err := procself.ReadAt(dir, "cgroup")
+	if err != nil {
 		return "", false
 	}
 	for line := range strings.Lines(string(text)) {
@@ -158,7 +160,7 @@ func (f *Family) uptime(tid int) (uint64, bool) {
 		return 0, false
 	}
 	defer unix.Close(dir)
-	ticks, err := strconv.ParseUint(string(startTime(dir)), 10, 64)
+	ticks, err := strconv.ParseUint(string(procself.StartTime(dir)), 10, 64)
 	var now unix.Timespec
 	if err != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return 0, false
@@ -174,9 +176,9 @@ func (f *Family) parent(tid int) (int, bool) {
 		return 0, false
 	}
 	defer unix.Close(dir)
-	status, errno := readAt(dir, "status")
-	ids := statusIDs(status, "PPid:")
-	if errno != 0 || len(ids) != 1 {
+	status, err := procself.ReadAt(dir, "status")
+	ids := procself.StatusIDs(status, "PPid:")
+	if err != nil || len(ids) != 1 {
 		return 0, false
 	}
 	return ids[0], true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -88,16 +89,8 @@ func New(o Options) (*Family, error) {
 
 func (f *Family) open() error {
 	var err error
-	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
-	if f.proc, err = unix.Open("/proc", flags, 0); err != nil {
-		return fmt.Errorf("open the proc file system: %w", err)
-	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(f.proc, &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
-		return fmt.Errorf("/proc is no proc file system: %w (mount one)", unix.ENODEV)
-	}
-	if f.fds, err = unix.Openat(f.proc, "self/fd", flags, 0); err != nil {
-		return fmt.Errorf("open /proc/self/fd: %w", err)
+	if f.proc, f.fds, err = procself.Open(); err != nil {
+		return err
 	}
 	return f.read(&f.own, os.Getpid(), func() (unotify.Credentials, error) { return f.targets.CredentialsOf(os.Getpid()) })
 }

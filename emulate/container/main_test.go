@@ -259,7 +259,6 @@ type supervision struct {
 	force   uint64
 	decide  func(r *policy.Request) policy.Decision // nil: everything is performed
 	pid     func(pid int)                           // told of the program
-	sink    func(call, path string)
 }
 
 // forced gives works what a policy would force.

@@ -98,9 +98,9 @@ func finitModule(o *op) emulate.Result {
 // load loads the machine's own module of a name, if it is one that may be.
 func (o *op) load(name string, params int) emulate.Result {
 	switch s := o.text(params); {
-	case len(s.p) == 0:
+	case len(s.P) == 0:
 		return emulate.Errno(unix.EFAULT)
-	case len(s.p) > 1:
+	case len(s.P) > 1:
 		return o.refuse("a module is loaded with no parameters or not at all")
 	case name == "" || !slices.Contains(o.f.o.Modules, name):
 		return o.refuse("module " + name + " is none of those that may be loaded")

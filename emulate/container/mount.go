@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -55,14 +56,14 @@ func changeOf(flags uint64) change {
 // sourceIsPath says whether mount's source is a path: for binding and moving, and for what is on a device.
 func (o *op) sourceIsPath() bool {
 	s := o.text(0)
-	if s.addr == 0 || s.ended() && len(s.p) == 1 {
+	if s.Addr == 0 || s.Ended() && len(s.P) == 1 {
 		return false // the kernel says EINVAL
 	}
 	switch changeOf(o.mountFlags()) {
 	case binding, moving:
 		return true
 	case mounting:
-		t := o.f.typeOf(o.text(2).value())
+		t := o.f.typeOf(o.text(2).Text())
 		return t != nil && t.made == device
 	}
 	return false
@@ -71,7 +72,7 @@ func (o *op) sourceIsPath() bool {
 // slowMount: what is in memory only is mounted at once.
 func (o *op) slowMount() bool {
 	flags := o.mountFlags()
-	t := o.f.typeOf(o.text(2).value())
+	t := o.f.typeOf(o.text(2).Text())
 	return changeOf(flags) == mounting && t != nil && (t.made != inside || len(t.fds) > 0) || changeOf(flags) == remounting && flags&unix.MS_BIND == 0
 }
 
@@ -113,7 +114,7 @@ func (o *op) plainMount(source, kind uintptr, flags uint64, data uintptr) emulat
 // refuses before it looks at anything.
 func (o *op) source() uintptr {
 	switch {
-	case o.pins[1].state == loose || !o.text(0).ended():
+	case o.pins[1].state == loose || !o.text(0).Ended():
 		return o.pointer(0)
 	case o.pins[1].state == failed:
 		return o.cstring("nowhere")
@@ -125,9 +126,9 @@ func (o *op) source() uintptr {
 func (o *op) data() uintptr {
 	s := o.text(4)
 	switch {
-	case s.addr == 0:
+	case s.Addr == 0:
 		return 0
-	case len(s.p) == 0:
+	case len(s.P) == 0:
 		return nowhere
 	}
 	return o.page(o.optionText())
@@ -150,7 +151,7 @@ func (o *op) remount(flags uint64) emulate.Result {
 	}
 	magic, ok := a.magic(o.pins[0].fd)
 	overlay := ok && magic == unix.OVERLAYFS_SUPER_MAGIC
-	for _, v := range parseOptions(o.text(4).value()) {
+	for _, v := range parseOptions(o.text(4).Text()) {
 		if !overlay && slices.Contains(remountRefused(), v.key) {
 			return o.refuse("option " + v.key + " of a remount would mean the supervisor's")
 		}
@@ -193,11 +194,11 @@ func (o *op) refuse(why string) emulate.Result {
 // mountNew mounts a new file system.
 func (o *op) mountNew(flags uint64) emulate.Result {
 	s := o.text(2)
-	t := o.f.typeOf(s.value())
+	t := o.f.typeOf(s.Text())
 	if t == nil {
 		return o.mountUnknown(s, flags)
 	}
-	if len(o.text(4).p) == 0 && o.text(4).addr != 0 || !o.text(0).ended() && o.text(0).addr != 0 {
+	if len(o.text(4).P) == 0 && o.text(4).Addr != 0 || !o.text(0).Ended() && o.text(0).Addr != 0 {
 		return o.plainMount(o.pointer(0), o.pointer(2), flags, o.data()) // memory that is not there, or a name that is too long
 	}
 	options := parseOptions(o.optionText())
@@ -219,7 +220,7 @@ func (o *op) mountNew(flags uint64) emulate.Result {
 
 // optionText is mount's data: a page whose last byte the kernel takes for a NUL.
 func (o *op) optionText() string {
-	p := o.text(4).p
+	p := o.text(4).P
 	if len(p) == maxText {
 		p = p[:maxText-1]
 	}
@@ -229,14 +230,14 @@ func (o *op) optionText() string {
 
 // mountUnknown: the kernel is asked about the other arguments with a type that does not exist. A type that does, but that nothing is
 // known of here, is refused.
-func (o *op) mountUnknown(s *snapshot, flags uint64) emulate.Result {
+func (o *op) mountUnknown(s *snapshot.Piece, flags uint64) emulate.Result {
 	kind := o.pointer(2)
-	if s.ended() {
+	if s.Ended() {
 		kind = o.cstring("") // no file system's name
 	}
 	r := o.plainMount(o.pointer(0), kind, flags, o.data())
-	if errno, _ := r.Failed(); errno == unix.ENODEV && listed(s.value()) {
-		return o.refuse("nothing is known of the options of " + s.value())
+	if errno, _ := r.Failed(); errno == unix.ENODEV && listed(s.Text()) {
+		return o.refuse("nothing is known of the options of " + s.Text())
 	}
 	return r
 }

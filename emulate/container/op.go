@@ -12,8 +12,18 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
 )
+
+// The most that a row names.
+const (
+	maxTexts = 4
+	maxRaws  = 2
+)
+
+// maxText is what the kernel reads of any string here: PATH_MAX, and a page of mount options (copy_mount_options of fs/namespace.c).
+const maxText = unix.PathMax
 
 // An op is one call being performed. It implements emulate.Work and is used again and again.
 type op struct {
@@ -25,11 +35,11 @@ type op struct {
 	view   view
 	viewed bool
 
-	mem       overlay
-	module    string      // what a module in memory is called
-	texts     [4]snapshot // of row.texts
-	raws      [2]snapshot // of row.raw
-	pins      [2]pin      // of row.paths
+	mem       snapshot.Overlay
+	module    string                             // what a module in memory is called
+	pieces    [maxTexts + maxRaws]snapshot.Piece // of row.texts, then of row.raw
+	raws      []snapshot.Piece                   // of row.raw
+	pins      [2]pin                             // of row.paths
 	actors    [numActors]atomic.Pointer[actor]
 	interrupt sync.Mutex // held while an actor is interrupted, or given back
 	keep      [][]byte   // what the kernel reads and writes
@@ -39,30 +49,25 @@ type op struct {
 // Copy implements emulate.Work.
 func (o *op) Copy(_ int, raw *arch.Data, mem arch.Memory) arch.Memory {
 	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
-	o.mem = overlay{under: mem}
+	texts := len(o.row.texts)
+	o.raws = o.pieces[texts : texts+maxRaws]
 	for i, arg := range o.row.texts {
-		o.texts[i].takeText(word(raw, arg), mem)
-		o.mem.add(&o.texts[i])
+		o.pieces[i].ReadText(word(raw, arg), maxText, mem)
 	}
 	for i := range o.row.raw {
 		a := &o.row.raw[i]
 		s := &o.raws[i]
-		s.addr, s.size = word(raw, a.ptr), uint64(a.fixed)
+		s.Addr, s.Size = word(raw, a.ptr), uint64(a.fixed)
 		if a.size != none {
-			s.size = word(raw, a.size)
+			s.Size = word(raw, a.size)
 		}
-		s.read(int(min(s.size, uint64(a.most))), mem)
-		o.mem.add(s)
+		s.Read(a.most, mem)
 	}
+	o.mem = snapshot.Overlay{Under: mem, List: o.pieces[:texts+len(o.row.raw)]}
 	if o.row.copy != nil {
 		o.row.copy(o, raw, mem)
 	}
 	return &o.mem
-}
-
-func (o *overlay) add(s *snapshot) {
-	o.list[o.n] = s
-	o.n++
 }
 
 // word is a register as the ABI has it.
@@ -76,7 +81,7 @@ func word(raw *arch.Data, i int) uint64 {
 // Start implements emulate.Work.
 func (o *op) Start(_ emulate.Thread, env emulate.Env, call *arch.Call) {
 	o.env, o.call = env, call
-	o.mem.under = nil
+	o.mem.Under = nil
 }
 
 // On implements emulate.Work: whatever thread it is on, tasks act.
@@ -91,7 +96,7 @@ func (o *op) End() {
 	o.letGo()
 	clear(o.keep)
 	o.keep = o.keep[:0]
-	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, overlay{}, 0, false
+	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, snapshot.Overlay{}, 0, false
 }
 
 // release closes what is held. That comes before the answer: what is held is busy, and the caller may be about to unmount it.
@@ -143,7 +148,7 @@ func (o *op) Path(arg int) (string, bool) {
 		return "", true // it is not looked up
 	}
 	if only := o.row.paths[i].only; only != nil && !only(o) {
-		return o.text(arg).value(), true // it is no path: a name that mountinfo shows
+		return o.text(arg).Text(), true // it is no path: a name that mountinfo shows
 	}
 	o.hold(i)
 	path := o.pathName(i)
@@ -194,17 +199,17 @@ func (o *op) pathName(i int) string {
 // is decided.
 func (o *op) leftOver(a *pathArg) string {
 	s := o.text(a.text)
-	if !s.ended() || len(s.p) == 1 {
+	if !s.Ended() || len(s.P) == 1 {
 		return ""
 	}
-	base, errno := o.from(a, s.value())
+	base, errno := o.from(a, s.Text())
 	if errno != 0 {
 		return ""
 	}
 	if base >= 0 {
 		defer unix.Close(base)
 	}
-	dir, rest := split(s.value())
+	dir, rest := split(s.Text())
 	const deepest = 64 // of what is not there
 	for range deepest {
 		if fd, errno := o.lookup(base, dir, false); errno == 0 {
@@ -232,29 +237,29 @@ func (o *op) linkOf(fd int) string {
 }
 
 // text is a parameter's copied string.
-func (o *op) text(arg int) *snapshot {
+func (o *op) text(arg int) *snapshot.Piece {
 	for i, a := range o.row.texts {
 		if a == arg {
-			return &o.texts[i]
+			return &o.pieces[i]
 		}
 	}
-	return &snapshot{}
+	return &snapshot.Piece{}
 }
 
 // pointer is a copied string for the kernel: null, nowhere and endless as it was.
 func (o *op) pointer(arg int) uintptr {
 	s := o.text(arg)
 	switch {
-	case s.addr == 0:
+	case s.Addr == 0:
 		return 0
-	case len(s.p) == 0:
+	case len(s.P) == 0:
 		return nowhere
-	case !s.ended() && len(s.p) < maxText:
+	case !s.Ended() && len(s.P) < maxText:
 		return nowhere // it runs into memory that is not there
-	case !s.ended():
-		return o.block(append(bytes.Clone(s.p), make([]byte, 16)...)[: len(s.p)+1 : len(s.p)+1])
+	case !s.Ended():
+		return o.block(append(bytes.Clone(s.P), make([]byte, 16)...)[: len(s.P)+1 : len(s.P)+1])
 	}
-	return o.block(s.p)
+	return o.block(s.P)
 }
 
 // arg is the number in a parameter's register.

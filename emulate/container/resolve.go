@@ -43,20 +43,20 @@ func (o *op) hold(i int) {
 	}
 	s := o.text(a.text)
 	switch {
-	case s.addr == 0 && a.null != 0 && o.arg(a.flags)&a.null != 0, s.ended() && len(s.p) == 1 && a.empty != 0 && o.arg(a.flags)&a.empty != 0:
+	case s.Addr == 0 && a.null != 0 && o.arg(a.flags)&a.null != 0, s.Ended() && len(s.P) == 1 && a.empty != 0 && o.arg(a.flags)&a.empty != 0:
 		o.holdDescriptor(p, a)
 		return
-	case s.addr == 0 || len(s.p) == 0 || !s.ended() && len(s.p) < maxText:
+	case s.Addr == 0 || len(s.P) == 0 || !s.Ended() && len(s.P) < maxText:
 		p.fail(unix.EFAULT)
 		return
-	case !s.ended():
+	case !s.Ended():
 		p.fail(unix.ENAMETOOLONG)
 		return
-	case len(s.p) == 1:
+	case len(s.P) == 1:
 		p.fail(unix.ENOENT)
 		return
 	}
-	base, errno := o.from(a, s.value())
+	base, errno := o.from(a, s.Text())
 	if errno != 0 {
 		p.fail(errno)
 		return
@@ -64,7 +64,7 @@ func (o *op) hold(i int) {
 	if base >= 0 {
 		defer unix.Close(base)
 	}
-	o.find(p, a, base, s.value())
+	o.find(p, a, base, s.Text())
 }
 
 func (o *op) find(p *pin, a *pathArg, base int, text string) {

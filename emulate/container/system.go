@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -76,8 +77,8 @@ func setScheduler(o *op) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	at := o.block(o.raws[0].whole())
-	if o.raws[0].addr == 0 {
+	at := o.block(o.raws[0].Whole())
+	if o.raws[0].Addr == 0 {
 		at = 0
 	}
 	if o.env.Valid() != nil {
@@ -109,8 +110,8 @@ func (o *op) thread(n int) (int, syscall.Errno) {
 		return 0, targetErrno(err)
 	}
 	for _, name := range names {
-		status, errno := readAt(fd, name+"/status")
-		if ids := statusIDs(status, "NSpid:"); errno == 0 && len(ids) > 0 && ids[len(ids)-1] == n {
+		status, err := procself.ReadAt(fd, name+"/status")
+		if ids := procself.StatusIDs(status, "NSpid:"); err == nil && len(ids) > 0 && ids[len(ids)-1] == n {
 			return ids[0], 0
 		}
 	}
@@ -153,7 +154,7 @@ func setHostname(o *op) emulate.Result {
 	if _, errno := a.call(unix.SYS_SETNS, uts.Fd(), unix.CLONE_NEWUTS); errno != 0 {
 		return emulate.Errno(errno)
 	}
-	name := o.block(o.raws[0].whole())
+	name := o.block(o.raws[0].Whole())
 	if n == 0 {
 		name = 0
 	}

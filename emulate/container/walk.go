@@ -20,9 +20,6 @@ type walk struct {
 // maxLinks is MAXSYMLINKS of include/linux/namei.h.
 const maxLinks = 40
 
-// procRoot is PROC_ROOT_INO of include/linux/proc_fs.h.
-const procRoot = 1
-
 func (o *op) walk(a *actor, base int, text string, nofollow bool) (int, syscall.Errno) {
 	w := walk{o: o, a: a, cur: -1, todo: text}
 	errno := w.begin(base)

@@ -70,7 +70,7 @@ func onlyPlace(fd int) bool {
 // whoever may see trusted.*.
 func (o *op) attributeActor(path uintptr, change bool) (*actor, syscall.Errno) {
 	a, errno := o.actor(asTarget)
-	if errno != 0 || !strings.HasPrefix(o.text(1).value(), overlayPrefix) || o.pins[0].state != held {
+	if errno != 0 || !strings.HasPrefix(o.text(1).Text(), overlayPrefix) || o.pins[0].state != held {
 		return a, errno
 	}
 	if change {
@@ -88,11 +88,11 @@ func setxattr(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	v := &o.raws[0]
-	value := o.block(v.whole())
-	if v.size == 0 {
+	value := o.block(v.Whole())
+	if v.Size == 0 {
 		value = 0
 	}
-	r, errno := a.call(unix.SYS_SETXATTR, path, o.pointer(1), value, uintptr(v.size), uintptr(o.flags(4)))
+	r, errno := a.call(unix.SYS_SETXATTR, path, o.pointer(1), value, uintptr(v.Size), uintptr(o.flags(4)))
 	return result(r, o.or(0, errno))
 }
 

@@ -133,7 +133,7 @@ func utimes(ptr, flags int, u unit) func(o *op) emulate.Result {
 
 func setattr(o *op) emulate.Result {
 	fd, path, flags := o.attributed(4)
-	return result(o.t.call(sysFileSetattr, fd, path, address(o.raws[0].whole()), uintptr(o.raws[0].size), flags, 0))
+	return result(o.t.call(sysFileSetattr, fd, path, address(o.raws[0].Whole()), uintptr(o.raws[0].Size), flags, 0))
 }
 
 // file_getattr and file_setattr have the same number everywhere: Linux 6.17.

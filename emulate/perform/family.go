@@ -10,6 +10,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -45,8 +46,8 @@ func New(o Options) (*Family, error) {
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
-	if err := f.open(); err != nil {
-		f.Close()
+	var err error
+	if f.proc, f.fds, err = procself.Open(); err != nil {
 		return nil, err
 	}
 	f.native = arch.Native()
@@ -60,22 +61,6 @@ func New(o Options) (*Family, error) {
 		f.rows[id] = &f.list[i]
 	}
 	return f, f.callers.open(f, o.Watched)
-}
-
-func (f *Family) open() error {
-	var err error
-	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
-	if f.proc, err = unix.Open("/proc", flags, 0); err != nil {
-		return fmt.Errorf("open the proc file system: %w", err)
-	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(f.proc, &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
-		return fmt.Errorf("/proc is no proc file system: %w", unix.ENODEV)
-	}
-	if f.fds, err = unix.Openat(f.proc, "self/fd", flags, 0); err != nil {
-		return fmt.Errorf("open /proc/self/fd: %w", err)
-	}
-	return nil
 }
 
 // rowOf is how the call of a name is performed.

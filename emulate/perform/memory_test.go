@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/snapshot"
 )
 
 // A restless memory is other bytes at every read.
@@ -40,10 +41,10 @@ func FuzzOverlay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at, size, from uint64, length uint16) {
 		mem := &restless{start: 0x1000, end: 0x2000}
 		raw := arch.Data{ABI: arch.X86_64, Args: [6]uint64{at, size}}
-		o := overlay{under: mem, list: make([]snapshot, 1)}
-		s := &o.list[0]
-		s.take(&rawArg{ptr: 0, size: 1, most: 512}, &raw, mem)
-		acted := bytes.Clone(s.p)
+		o := snapshot.Overlay{Under: mem, List: make([]snapshot.Piece, 1)}
+		s := &o.List[0]
+		take(s, &rawArg{ptr: 0, size: 1, most: 512}, &raw, mem)
+		acted := bytes.Clone(s.P)
 		if len(acted) > 512 {
 			t.Fatalf("%d bytes were read", len(acted))
 		}
@@ -57,7 +58,7 @@ func FuzzOverlay(f *testing.F) {
 				t.Fatalf("byte %d: decoded %#x, acted on %#x", off, p[i], acted[off])
 			}
 		}
-		if !bytes.Equal(acted, s.p) {
+		if !bytes.Equal(acted, s.P) {
 			t.Fatal("decoding changed what is acted on")
 		}
 	})
@@ -73,11 +74,11 @@ func TestSnapshotWhole(t *testing.T) {
 		{0x1000, 24, arch.X86_64, 24}, {0x1ff8, 8, arch.X86_64, 8}, {0x1ff8, 9, arch.X86_64, -1}, {0, 8, arch.X86_64, -1}, {0x3000, 8, arch.X86_64, -1},
 		{0x1000, 0, arch.X86_64, -1}, {0x1000, ^uint64(0), arch.X86_64, 64}, {0x1_0000_1000, 1<<32 | 8, arch.I386, 8}, {0x1_0000_1000, 8, arch.X86_64, -1},
 	} {
-		var s snapshot
+		var s snapshot.Piece
 		raw := arch.Data{ABI: test.abi, Args: [6]uint64{test.addr, test.size}}
-		s.take(&rawArg{ptr: 0, size: 1, most: 64}, &raw, mem)
+		take(&s, &rawArg{ptr: 0, size: 1, most: 64}, &raw, mem)
 		got := -1
-		if p := s.whole(); p != nil {
+		if p := s.Whole(); p != nil {
 			got = len(p)
 		}
 		if got != test.want {
@@ -92,14 +93,14 @@ func TestInside(t *testing.T) {
 		outer := make([]byte, 16)
 		order.PutUint64(outer, 0x1800)
 		order.PutUint32(outer[8:], 40)
-		var s snapshot
-		s.takeInside(&rawArg{inside: true, most: 64}, outer, order, &restless{start: 0x1000, end: 0x2000})
-		if s.addr != 0x1800 || s.size != 40 || len(s.whole()) != 40 {
-			t.Errorf("%v: %#x %d, %d bytes", order, s.addr, s.size, len(s.p))
+		var s snapshot.Piece
+		takeInside(&s, &rawArg{inside: true, most: 64}, outer, order, &restless{start: 0x1000, end: 0x2000})
+		if s.Addr != 0x1800 || s.Size != 40 || len(s.Whole()) != 40 {
+			t.Errorf("%v: %#x %d, %d bytes", order, s.Addr, s.Size, len(s.P))
 		}
-		s.takeInside(&rawArg{inside: true, most: 64}, outer[:11], order, &restless{start: 0x1000, end: 0x2000})
-		if s.addr != 0 || s.size != 0 || s.whole() != nil {
-			t.Errorf("%v: a short structure gave %#x %d", order, s.addr, s.size)
+		takeInside(&s, &rawArg{inside: true, most: 64}, outer[:11], order, &restless{start: 0x1000, end: 0x2000})
+		if s.Addr != 0 || s.Size != 0 || s.Whole() != nil {
+			t.Errorf("%v: a short structure gave %#x %d", order, s.Addr, s.Size)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func howCreat(o *op) unix.OpenHow {
 // howOpenat2 reads struct open_how (include/uapi/linux/openat2.h) as far as there is any.
 func howOpenat2(o *op) unix.OpenHow {
 	var how unix.OpenHow
-	b := o.raws[0].p
+	b := o.raws[0].P
 	for i, field := range []*uint64{&how.Flags, &how.Mode, &how.Resolve} {
 		if len(b) >= 8*i+8 {
 			*field = o.call.ABI.ByteOrder().Uint64(b[8*i:])
@@ -141,11 +141,11 @@ func openat2(o *op) emulate.Result {
 
 // checkHow gives the errno of a bad struct open_how.
 func (o *op) checkHow() syscall.Errno {
-	how := o.raws[0].p
-	if uint64(len(how)) < min(o.raws[0].size, 4096) {
+	how := o.raws[0].P
+	if uint64(len(how)) < min(o.raws[0].Size, 4096) {
 		how = nil
 	}
-	_, errno := o.own.call(unix.SYS_OPENAT2, ^uintptr(0), nowhere, address(how), uintptr(o.raws[0].size), 0, 0)
+	_, errno := o.own.call(unix.SYS_OPENAT2, ^uintptr(0), nowhere, address(how), uintptr(o.raws[0].Size), 0, 0)
 	if how != nil && errno == unix.EFAULT {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/snapshot"
 )
 
 func TestSplit(t *testing.T) {
@@ -28,7 +29,7 @@ func timesOp(abi arch.ABI, width int, values ...int64) *op {
 	for i, v := range values {
 		put(raw[i*width:(i+1)*width], uint64(v), abi)
 	}
-	o.raws[0] = snapshot{addr: 1, size: uint64(len(raw)), p: raw, wanted: len(raw)}
+	o.raws[0] = snapshot.Piece{Addr: 1, Size: uint64(len(raw)), P: raw, Wanted: len(raw)}
 	o.call.Args = []arch.Value{{Raw: 0x1000}}
 	return o
 }
@@ -73,7 +74,7 @@ func TestTimes(t *testing.T) {
 
 func TestTimesUnreadable(t *testing.T) {
 	o := timesOp(arch.X86_64, 8, 1, 2, 3, 4)
-	o.raws[0].p = o.raws[0].p[:31]
+	o.raws[0].P = o.raws[0].P[:31]
 	if _, errno := o.times(0, nanoseconds); errno != unix.EFAULT {
 		t.Errorf("a part of the times: %v", errno)
 	}

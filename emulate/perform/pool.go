@@ -2,21 +2,21 @@ package perform
 
 import (
 	"fmt"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/idle"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/unotify/standin"
 )
 
 // A pool keeps threads that have become what some targets are. A thread serves one call at a time, and targets of one identity only.
 type pool struct {
 	starter standin.Starter
-	mu      sync.Mutex
-	idle    []*thread // the longest unused first
-	pids    map[int]bool
+	idle    idle.List[*thread]
+	tasks   procself.Tasks // what they have in proc is the supervisor's
 }
 
 // maxIdle is how many threads wait for work.
@@ -30,7 +30,7 @@ func (v *view) key() string {
 // take gives a thread that is what the view says.
 func (p *pool) take(f *Family, v *view, env emulate.Env) (*thread, syscall.Errno) {
 	key := v.key()
-	if t := p.idleOne(key); t != nil {
+	if t, ok := p.idle.Take(key); ok {
 		t.interrupted.Store(false)
 		return t, 0
 	}
@@ -41,18 +41,6 @@ func (p *pool) take(f *Family, v *view, env emulate.Env) (*thread, syscall.Errno
 	}
 	t.key = key
 	return t, 0
-}
-
-func (p *pool) idleOne(key string) *thread {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if t := p.idle[i]; t.key == key {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
-			return t
-		}
-	}
-	return nil
 }
 
 // start makes a thread and makes sure that it sees what the target saw: between looking and becoming, another thread of the target may
@@ -72,9 +60,9 @@ func (p *pool) start(f *Family, v *view, env emulate.Env) (*thread, error) {
 		return nil, err
 	}
 	t := &thread{f: f, task: task, tid: task.TID()}
-	p.own(t.tid, true)
+	p.tasks.Add(t.tid)
 	if err := task.Become(*id); err != nil {
-		p.own(t.tid, false)
+		p.tasks.Remove(t.tid)
 		return nil, err
 	}
 	if err := t.settle("thread-self/fd"); err != nil {
@@ -124,41 +112,14 @@ func (p *pool) give(t *thread) {
 		p.end(t)
 		return
 	}
-	p.mu.Lock()
-	p.idle = append(p.idle, t)
-	var old *thread
-	if len(p.idle) > maxIdle {
-		old, p.idle = p.idle[0], p.idle[1:]
-	}
-	p.mu.Unlock()
-	if old != nil {
+	if old, full := p.idle.Give(t.key, t, maxIdle); full {
 		p.end(old)
 	}
 }
 
 func (p *pool) end(t *thread) {
 	t.Close()
-	p.own(t.tid, false)
-}
-
-// own remembers which processes are ours.
-func (p *pool) own(pid int, is bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.pids == nil {
-		p.pids = map[int]bool{}
-	}
-	if is {
-		p.pids[pid] = true
-		return
-	}
-	delete(p.pids, pid)
-}
-
-func (p *pool) has(pid int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pids[pid]
+	p.tasks.Remove(t.tid)
 }
 
 func (p *pool) close() {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/procself"
 )
 
 // full says whether the target has no descriptor left. The kernel takes the number before it looks at the path (do_sys_openat2 of
@@ -40,8 +41,8 @@ func (o *op) limit(resource int, line string) (uint64, bool) {
 		return 0, false
 	}
 	defer unix.Close(dir)
-	text, errno := readAt(dir, "limits")
-	if errno != 0 {
+	text, err := procself.ReadAt(dir, "limits")
+	if err != nil {
 		return 0, false
 	}
 	_, rest, _ := bytes.Cut(text, []byte("\n"+line))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/snapshot"
 )
 
 // socketRows are the calls that take a socket address: an address that was judged is the one that is connected to, bound or sent to.
@@ -30,11 +31,11 @@ type socketCall struct {
 	args   [6]uint64 // as wide as the ABI's words
 	word   int
 	big    bool
-	mem    arch.Memory // during Copy
-	seen   []snapshot  // all that was read, for the decoder
-	free   []byte      // room for copies
-	data   int         // bytes of data that may still be copied
-	pieces int         // and pieces of data
+	mem    arch.Memory      // during Copy
+	seen   []snapshot.Piece // all that was read, for the decoder
+	free   []byte           // room for copies
+	data   int              // bytes of data that may still be copied
+	pieces int              // and pieces of data
 	msgs   []message
 	next   int // of sendmmsg: the message that is to be sent
 
@@ -79,7 +80,7 @@ func (o *op) copySocket(raw *arch.Data, mem arch.Memory) arch.Memory {
 	}
 	o.row.copy(o)
 	s.mem = nil
-	o.mem = overlay{under: mem, list: s.seen}
+	o.mem = snapshot.Overlay{Under: mem, List: s.seen}
 	return &o.mem
 }
 

@@ -83,7 +83,7 @@ func (o *op) mirror(dir []byte) (*thread, error) {
 		return nil, err
 	}
 	t := &thread{f: o.f, task: task, tid: task.TID()}
-	o.f.pool.own(t.tid, true)
+	o.f.pool.tasks.Add(t.tid)
 	err = t.enclose(dir, o.pins[0].fd)
 	if err == nil {
 		inside := standin.Identity{UserNS: id.UserNS, UID: id.UID, GID: id.GID, Groups: id.Groups, Caps: id.Caps, Umask: id.Umask, Outside: id.Outside}

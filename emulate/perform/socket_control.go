@@ -1,6 +1,10 @@
 package perform
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/procself"
+)
 
 // Control messages (cmsg(3)) hold the target's descriptors and process id, which are put into the supervisor's numbers; those of a
 // 32-bit program are put into the supervisor's form, as cmsghdr_from_user_compat_to_kern() of net/compat.c does.
@@ -189,9 +193,9 @@ func (o *op) ownPID() int {
 		return -1
 	}
 	defer unix.Close(dir)
-	status, errno := readAt(dir, "status")
-	ids := statusIDs(status, "NStgid:")
-	if errno != 0 || len(ids) == 0 {
+	status, err := procself.ReadAt(dir, "status")
+	ids := procself.StatusIDs(status, "NStgid:")
+	if err != nil || len(ids) == 0 {
 		return -1
 	}
 	return ids[len(ids)-1]

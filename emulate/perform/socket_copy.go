@@ -1,6 +1,10 @@
 package perform
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/stead-project/stead/internal/snapshot"
+)
 
 // A message is one of the call's: an address, pieces of data and control messages. Of connect and bind it has only the address.
 type message struct {
@@ -67,7 +71,7 @@ func (s *socketCall) take(addr, size uint64) []byte {
 	}
 	s.free = s.free[n:]
 	s.agree(p[:got], addr)
-	s.seen = append(s.seen, snapshot{addr: addr, size: size, p: p[:got], wanted: n})
+	s.seen = append(s.seen, snapshot.Piece{Addr: addr, Size: size, P: p[:got], Wanted: n})
 	return p[:got]
 }
 
@@ -75,13 +79,7 @@ func (s *socketCall) take(addr, size uint64) []byte {
 // address once, must see what is performed.
 func (s *socketCall) agree(p []byte, addr uint64) {
 	for i := range s.seen {
-		was := &s.seen[i]
-		switch {
-		case was.addr >= addr && was.addr-addr < uint64(len(p)):
-			copy(p[was.addr-addr:], was.p)
-		case addr > was.addr && addr-was.addr < uint64(len(was.p)):
-			copy(p, was.p[addr-was.addr:])
-		}
+		s.seen[i].Lay(p, addr)
 	}
 }
 

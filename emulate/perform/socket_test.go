@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/snapshot"
 )
 
 // paged is memory in pieces; what is not there cannot be read.
@@ -129,7 +130,7 @@ func (f *flipping) ReadMem(p []byte, addr uint64) (int, error) {
 // Memory that two arguments share is read once, and the decoder sees that.
 func TestOverlapIsReadOnce(t *testing.T) {
 	s := copied(t, arch.X86_64, "sendto", &flipping{}, 3, 0x1000, 64, 0, 0x1008, 16)
-	seen := overlay{under: &flipping{n: 100}, list: s.seen}
+	seen := snapshot.Overlay{Under: &flipping{n: 100}, List: s.seen}
 	var decoded [16]byte
 	seen.ReadMem(decoded[:], 0x1008)
 	if m := &s.msgs[0]; !bytes.Equal(m.name, decoded[:]) || !bytes.Equal(m.name, m.pieces[0].p[8:24]) {

@@ -1,11 +1,12 @@
 package perform
 
 import (
-	"bytes"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/procself"
 )
 
 // isTTY says whether an inode is /dev/tty, which means the opener's controlling terminal (tty(4)).
@@ -49,15 +50,7 @@ func (o *op) terminal(tid int) int {
 		return 0
 	}
 	defer unix.Close(dir)
-	text, errno := readAt(dir, "stat")
-	if errno != 0 {
-		return 0
-	}
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 5 {
-		return 0
-	}
-	n, err := strconv.Atoi(string(fields[4]))
+	n, err := strconv.Atoi(string(procself.StatField(dir, 7)))
 	if err != nil {
 		return 0
 	}

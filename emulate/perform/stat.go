@@ -319,7 +319,7 @@ func (s *statfsValues) value(field string, width int) (uint64, bool, syscall.Err
 
 func getattr(o *op) emulate.Result {
 	fd, path, flags := o.attributed(4)
-	size := o.raws[0].size
+	size := o.raws[0].Size
 	out := o.buffer(int(min(size, 4096)))
 	_, errno := o.t.call(sysFileGetattr, fd, path, address(out), uintptr(size), flags, 0)
 	if errno != 0 {

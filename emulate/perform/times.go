@@ -12,7 +12,7 @@ func (o *op) times(ptr int, u unit) (uintptr, syscall.Errno) {
 	if o.pointer(ptr) == 0 {
 		return 0, 0
 	}
-	raw := o.raws[0].whole()
+	raw := o.raws[0].Whole()
 	if raw == nil {
 		return 0, unix.EFAULT
 	}

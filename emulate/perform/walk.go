@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/procself"
 )
 
 // A walk goes along a path that meets procfs one component at a time. Every step is the kernel's; what it adds is who "self" is, and
@@ -76,7 +78,7 @@ func (w *walk) arrive(fd int) syscall.Errno {
 // arriveFrom is arrive after a step down: what is below a process's entry is that process's, and may be closed to a look at it.
 func (w *walk) arriveFrom(fd int, part []byte) syscall.Errno {
 	before := w.st
-	down := w.cur >= 0 && w.proc && before.Ino != procRoot && len(part) > 0 && string(part) != ".."
+	down := w.cur >= 0 && w.proc && before.Ino != procself.Root && len(part) > 0 && string(part) != ".."
 	if w.cur >= 0 {
 		unix.Close(w.cur)
 	}
@@ -226,14 +228,11 @@ func (t *thread) readLink(fd int) ([]byte, syscall.Errno) {
 	return buf[:r], 0
 }
 
-// procRoot is PROC_ROOT_INO of include/linux/proc_fs.h.
-const procRoot = 1
-
 // self is what the links "self" and "thread-self" of a proc file system say to the target; nil for every other link. To the supervisor
 // they say nothing at all if it is not in that pid namespace.
 func (o *op) self(dir int, st *unix.Statx_t, name []byte) []byte {
 	thread := string(name) == "thread-self"
-	if st.Ino != procRoot || !thread && string(name) != "self" {
+	if st.Ino != procself.Root || !thread && string(name) != "self" {
 		return nil
 	}
 	pid, tid, ok := o.idsIn(dir)

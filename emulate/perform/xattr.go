@@ -30,11 +30,11 @@ func xattrRows() []row {
 
 func setxattr(o *op) emulate.Result {
 	value := &o.raws[0]
-	p := address(value.whole())
-	if value.size == 0 {
+	p := address(value.Whole())
+	if value.Size == 0 {
 		p = 0
 	}
-	return result(o.t.call(unix.SYS_SETXATTR, o.path(), address(o.text(1, 2)), p, uintptr(value.size), o.flags(4), 0))
+	return result(o.t.call(unix.SYS_SETXATTR, o.path(), address(o.text(1, 2)), p, uintptr(value.Size), o.flags(4), 0))
 }
 
 // maxXattr is XATTR_SIZE_MAX and XATTR_LIST_MAX of include/uapi/linux/limits.h.
@@ -97,35 +97,35 @@ func (o *op) attributed(i int) (fd, path, flags uintptr) {
 
 func setxattrat(o *op) emulate.Result {
 	value := &o.raws[1]
-	p := address(value.whole())
-	if value.size == 0 {
+	p := address(value.Whole())
+	if value.Size == 0 {
 		p = 0
 	}
 	fd, path, flags := o.attributed(2)
-	return result(o.t.call(sysSetxattrat, fd, path, flags, address(o.text(3, 2)), o.xattrArgs(p), uintptr(o.raws[0].size)))
+	return result(o.t.call(sysSetxattrat, fd, path, flags, address(o.text(3, 2)), o.xattrArgs(p), uintptr(o.raws[0].Size)))
 }
 
 func getxattrat(o *op) emulate.Result {
-	out, n := o.room(o.raws[1].size)
+	out, n := o.room(o.raws[1].Size)
 	fd, path, flags := o.attributed(2)
 	args := o.xattrArgs(address(out))
 	if n == 0 && args != nowhere {
 		args = o.xattrArgs(0)
 	}
-	r, errno := o.t.call(sysGetxattrat, fd, path, flags, address(o.text(3, 2)), args, uintptr(o.raws[0].size))
+	r, errno := o.t.call(sysGetxattrat, fd, path, flags, address(o.text(3, 2)), args, uintptr(o.raws[0].Size))
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
 	res := emulate.Return(int64(r))
 	if n > 0 && r > 0 {
-		res = res.Write(o.raws[1].addr, out[:r])
+		res = res.Write(o.raws[1].Addr, out[:r])
 	}
 	return res
 }
 
 // xattrArgs is struct xattr_args (include/uapi/linux/xattr.h) with a value of ours.
 func (o *op) xattrArgs(value uintptr) uintptr {
-	b := o.raws[0].whole()
+	b := o.raws[0].Whole()
 	if len(b) >= 8 {
 		o.call.ABI.ByteOrder().PutUint64(b, uint64(value))
 	}

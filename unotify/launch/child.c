@@ -17,6 +17,7 @@
  */
 #define _GNU_SOURCE
 #include "child.h"
+#include "../internal/csys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,45 +35,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
-#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
-#endif
 #if !defined(SYS_landlock_restrict_self) && !defined(__mips__) && !defined(__alpha__)
 #define SYS_landlock_restrict_self 446 /* the same number everywhere else since Linux 5.13 */
 #endif
-
-/* sys is a system call that returns -errno and touches nothing else. */
-static long sys(long nr, long a, long b, long c, long d, long e)
-{
-#if defined(__x86_64__)
-	long ret;
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
-	return ret;
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-	return x0;
-#elif defined(__riscv)
-	register long a7 __asm__("a7") = nr;
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-	__asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4) : "memory");
-	return a0;
-#else
-	long ret = syscall(nr, a, b, c, d, e);
-	return ret < 0 ? -errno : ret;
-#endif
-}
 
 /* The kernel's struct sigaction, which is not the C library's. */
 struct kernel_sigaction {
@@ -88,12 +53,6 @@ struct kernel_sigaction {
 #endif
 	uint64_t mask[2]; /* mips has 128 signals */
 };
-
-#if defined(__mips__)
-#define SIGSET_BYTES 16
-#else
-#define SIGSET_BYTES 8
-#endif
 
 /* What this process was started with. Written once, by the constructor. */
 static struct {

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	_ "github.com/stead-project/stead/unotify/internal/csys" // sys.h
 )
 
 // The steps of a start, from child.h.

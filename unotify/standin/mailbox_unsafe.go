@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	_ "github.com/stead-project/stead/unotify/internal/csys" // sys.h
 )
 
 // stackSize holds the few frames of task.c and one signal frame, which the widest vector registers make 11 KiB long.

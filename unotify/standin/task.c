@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "task.h"
+#include "../internal/csys/sys.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -21,15 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__mips__)
-#define SIGSET_BYTES 16
-#else
-#define SIGSET_BYTES 8
-#endif
-
-#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
-#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
-#endif
 #ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
@@ -49,43 +41,6 @@
 #define LOW_WORD 0
 #endif
 
-/* sys is a system call that returns -errno and touches nothing else. */
-static long sys(long nr, long a, long b, long c, long d, long e, long f)
-{
-#if defined(__x86_64__)
-	long ret;
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-	return ret;
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-	return x0;
-#elif defined(__riscv)
-	register long a7 __asm__("a7") = nr;
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-	register long a5 __asm__("a5") = f;
-	__asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5) : "memory");
-	return a0;
-#else
-	/* This errno is the cloning thread's: at worst it reads another reason for a clone that failed. */
-	long ret = syscall(nr, a, b, c, d, e, f);
-	return ret < 0 ? -errno : ret;
-#endif
-}
-
 static void on_interrupt(int sig) { (void)sig; }
 
 /* catch_interrupt: without SA_RESTART, so that the call that the signal comes into fails with EINTR. */
@@ -98,19 +53,19 @@ static void catch_interrupt(void)
 	sigfillset(&act.sa_mask);
 	sigaction(SIGURG, &act, NULL); /* sets errno only when it fails, which this cannot */
 	mask[0] &= ~(1ULL << (SIGURG - 1));
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGSET_BYTES, 0, 0);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGSET_BYTES, 0);
 }
 
 /* orphaned covers the supervisor that may not signal its own task: the kernel drops the death signal then (kernel/signal.c). */
 static int orphaned(const struct stead_standin *box)
 {
-	return sys(SYS_getppid, 0, 0, 0, 0, 0, 0) != box->parent;
+	return sys(SYS_getppid, 0, 0, 0, 0, 0) != box->parent;
 }
 
 static long install(const struct sock_fprog *prog)
 {
 	long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-	return sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, (long)prog, 0, 0, 0);
+	return sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, (long)prog, 0, 0);
 }
 
 /*
@@ -131,7 +86,7 @@ static long listen_ready(void)
 	struct {
 		uint16_t notif, resp, data;
 	} sizes = {0, 0, 0};
-	long ret = sys(SYS_seccomp, 3 /* SECCOMP_GET_NOTIF_SIZES */, 0, (long)&sizes, 0, 0, 0);
+	long ret = sys(SYS_seccomp, 3 /* SECCOMP_GET_NOTIF_SIZES */, 0, (long)&sizes, 0, 0);
 	if (ret < 0)
 		return ret;
 	if (sizes.notif > STANDIN_NOTIFICATION_MAX || sizes.resp > STANDIN_NOTIFICATION_MAX)
@@ -139,7 +94,7 @@ static long listen_ready(void)
 	ret = install(&prog);
 	if (ret != -EACCES)
 		return ret;
-	sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); /* it executes nothing anyway */
+	sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* it executes nothing anyway */
 	return install(&prog);
 }
 
@@ -149,16 +104,16 @@ static void await_futex(struct stead_standin *box)
 {
 	struct timespec second = {.tv_sec = 1};
 	long limit = box->watch ? (long)&second : 0;
-	long ret = sys(SYS_futex, (long)&box->state, FUTEX_WAIT, STANDIN_IDLE, limit, 0, 0);
+	long ret = sys(SYS_futex, (long)&box->state, FUTEX_WAIT, STANDIN_IDLE, limit, 0);
 	if (ret == -ETIMEDOUT && orphaned(box))
-		sys(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+		sys(SYS_exit_group, 0, 0, 0, 0, 0);
 }
 
 /* await_call: both waits end also for an interrupt that comes too late, so it is the state that counts. */
 static void await_call(struct stead_standin *box)
 {
 	while (__atomic_load_n(&box->state, __ATOMIC_ACQUIRE) == STANDIN_IDLE) {
-		long ret = notifies(box) ? sys(SYS_sched_yield, READY, 0, 0, 0, 0, 0) : -ENOSYS;
+		long ret = notifies(box) ? sys(SYS_sched_yield, READY, 0, 0, 0, 0) : -ENOSYS;
 		if (ret != 0 && ret != -EINTR)
 			await_futex(box);
 	}
@@ -169,15 +124,15 @@ static void report(struct stead_standin *box)
 	int notify = notifies(box);
 	__atomic_store_n(&box->state, STANDIN_IDLE, __ATOMIC_RELEASE);
 	if (!notify)
-		sys(SYS_futex, (long)&box->state, FUTEX_WAKE, 1, 0, 0, 0);
+		sys(SYS_futex, (long)&box->state, FUTEX_WAKE, 1, 0, 0);
 }
 
 static int serve(void *arg)
 {
 	struct stead_standin *box = arg;
 	catch_interrupt();
-	sys(SYS_prctl, PR_SET_NAME, (long)"stead-standin", 0, 0, 0, 0);
-	sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+	sys(SYS_prctl, PR_SET_NAME, (long)"stead-standin", 0, 0, 0);
+	sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (orphaned(box))
 		goto out;
 	if (box->notify)
@@ -188,10 +143,10 @@ static int serve(void *arg)
 		await_call(box);
 		if (__atomic_load_n(&box->state, __ATOMIC_ACQUIRE) != STANDIN_CALL)
 			break;
-		box->ret = sys(box->nr, box->arg[0], box->arg[1], box->arg[2], box->arg[3], box->arg[4], box->arg[5]);
+		box->ret = sys6(box->nr, box->arg[0], box->arg[1], box->arg[2], box->arg[3], box->arg[4], box->arg[5]);
 	}
 out:
-	sys(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+	sys(SYS_exit_group, 0, 0, 0, 0, 0);
 	return 0;
 }
 
@@ -199,9 +154,9 @@ long stead_standin_start(struct stead_standin *box, char *stack_top)
 {
 	uint64_t all[2] = {~0ULL, ~0ULL}, old[2];
 	/* The task starts with every signal blocked: the handlers that it begins with are the Go runtime's. */
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)all, (long)old, SIGSET_BYTES, 0, 0);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)all, (long)old, SIGSET_BYTES, 0);
 	int pid = clone(serve, stack_top, CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID, box, NULL, NULL, &box->state);
 	int error = errno;
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, SIGSET_BYTES, 0, 0);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, SIGSET_BYTES, 0);
 	return pid < 0 ? -error : pid;
 }
