@@ -168,12 +168,17 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 
-// attention is how often a blocked call's target is looked after. A signal handler runs that much later at most.
-const attention = 5 * time.Millisecond
+// attention is how often a blocked call's target is looked after, at first; in the end, slackest. A signal handler runs that much later
+// at most. The end of the target is noticed at once.
+const (
+	attention = 5 * time.Millisecond
+	slackest  = 100 * time.Millisecond
+)
 
 // attend ends the waiting of a call whose target has died or got a signal, as the kernel would.
 func (s *Server) attend(j *job) {
-	for tid := int(j.n.TID); ; {
+	pause := attention
+	for tid := int(j.n.TID); ; pause = min(pause+pause/8, slackest) {
 		over := s.src.Valid(j.n.ID) != nil || s.o.Targets.Signalled(tid)
 		if !j.waiting(over) {
 			return
@@ -182,7 +187,7 @@ func (s *Server) attend(j *job) {
 			time.Sleep(attention / 10)
 			continue
 		}
-		s.o.Targets.Await(tid, attention)
+		s.o.Targets.Await(tid, pause)
 	}
 }
 

@@ -89,6 +89,10 @@ func (o *op) bindDevice(a *actor, bits, dev uint32) syscall.Errno {
 		return errno
 	}
 	o.closing(tree)
+	// A copy of a shared mount is its peer: what the container mounts on it would appear on the machine's device (mount_namespaces(7)).
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Propagation: unix.MS_PRIVATE}); err != nil {
+		return errnoOf(err)
+	}
 	r := o.makeNode(a, unix.S_IFREG|bits&0o7777, 0)
 	if errno, bad := r.Failed(); bad {
 		return errno

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/binary"
 	"io"
 	"os"
 	"os/exec"
@@ -30,6 +31,9 @@ const maxInfo = 64 << 10
 
 // moduleName is what a module calls itself (modinfo(8)); "" if it does not say.
 func moduleName(image io.ReaderAt) string {
+	if !modest(image) {
+		return ""
+	}
 	file, err := elf.NewFile(image)
 	if err != nil {
 		return ""
@@ -48,6 +52,25 @@ func moduleName(image io.ReaderAt) string {
 		}
 	}
 	return ""
+}
+
+// modest refuses what says that it has more sections than the header of the file can count: debug/elf would read all of their headers.
+func modest(image io.ReaderAt) bool {
+	var head [64]byte
+	if _, err := image.ReadAt(head[:], 0); err != nil || head[elf.EI_DATA] == 0 || head[elf.EI_DATA] > 2 {
+		return false
+	}
+	order := binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	at := 60 // e_shnum
+	if elf.Class(head[elf.EI_CLASS]) == elf.ELFCLASS32 {
+		at = 48
+	}
+	const most = 4096
+	n := order.Uint16(head[at:])
+	return n > 0 && n <= most
 }
 
 // An image is a piece of the target's memory as a file.

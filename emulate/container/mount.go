@@ -168,21 +168,36 @@ func (o *op) remount(flags uint64) emulate.Result {
 // machines says whether a file system is mounted in the supervisor's own mount namespace, too: its options are no container's. In a user
 // namespace the kernel sees to that.
 func (o *op) machines(fd int) bool {
-	st, ok := statOf(fd, 0)
-	if o.foreign(nsUser) || !o.foreign(nsMount) || !ok {
+	if o.foreign(nsUser) || !o.foreign(nsMount) {
 		return false
 	}
+	dev := o.deviceOf(fd)
 	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
+	if err != nil || dev == nil {
 		return true
 	}
-	dev := []byte(fmt.Sprintf("%d:%d", st.Dev_major, st.Dev_minor))
 	for line := range bytes.Lines(text) {
 		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[2], dev) {
 			return true
 		}
 	}
 	return false
+}
+
+// deviceOf is the device of the file system that is mounted, by its mount: files of btrfs and overlay tell others of themselves.
+func (o *op) deviceOf(fd int) []byte {
+	st, ok := statOf(fd, unix.STATX_MNT_ID)
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
+	if !ok || err != nil {
+		return nil
+	}
+	id := []byte(strconv.FormatUint(st.Mnt_id, 10))
+	for line := range bytes.Lines(text) {
+		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[0], id) {
+			return f[2]
+		}
+	}
+	return nil
 }
 
 // refuse fails a call that would reach beyond what is granted.

@@ -64,6 +64,10 @@ func mkdir(mode int) func(o *op) emulate.Result {
 
 func mknod(mode, dev int) func(o *op) emulate.Result {
 	return func(o *op) emulate.Result {
+		st := unix.Statx_t{Mode: uint16(o.arg(mode)), Rdev_major: unix.Major(uint64(uint32(o.reg(dev))))}
+		if whiteout := uint32(o.reg(dev)) == 0; !o.pins[0].unusable && !whiteout && o.refusesDevice(&st) {
+			return emulate.Errno(unix.EPERM)
+		}
 		o.t.mask(o.view.umask)
 		dir, name := o.at(0)
 		return result(o.t.call(unix.SYS_MKNODAT, dir, name, o.flags(mode), uintptr(uint32(o.reg(dev))), 0, 0))

@@ -183,6 +183,8 @@ func (o *op) openPin(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
 	switch {
 	case pin.state == named:
 		return o.create(pin, how)
+	case o.refusesDevice(&pin.stat), o.refusesSysctl(pin, how):
+		return -1, unix.EPERM
 	case how.Flags&tmpfile != 0:
 		o.t.mask(o.view.umask)
 		return o.t.openat2(pin.fd, dot(), how)
@@ -207,9 +209,26 @@ func (o *op) create(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
 	if errno != unix.EEXIST || how.Flags&unix.O_EXCL != 0 {
 		return fd, errno
 	}
+	return o.openNamed(pin, how)
+}
+
+// openNamed opens what has come to be under a name, as one that was there from the beginning.
+func (o *op) openNamed(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
+	fd, errno := o.t.openat2(pin.fd, pin.name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC})
+	if errno != 0 {
+		return -1, errno
+	}
+	defer unix.Close(fd)
+	var st unix.Statx_t
+	if errno := o.t.fstat(fd, &st); errno != 0 {
+		return -1, errno
+	}
+	if o.refusesDevice(&st) {
+		return -1, unix.EPERM
+	}
 	again := *how
-	again.Flags |= unix.O_NOFOLLOW
-	return o.t.openat2(pin.fd, pin.name, &again)
+	again.Flags &^= unix.O_NOFOLLOW // a link that is held is not followed: ELOOP
+	return o.t.openHeld(fd, &again)
 }
 
 // openHeld opens the object that an O_PATH descriptor refers to (proc_pid_fd(5)).

@@ -94,7 +94,15 @@ func (t *Tasks) shown(root int, status []byte) bool {
 		return true
 	}
 	own, err := ReadAt(root, "self/status")
-	return err != nil || len(StatusIDs(own, "NStgid:")) == len(ids) && t.has(ids[len(ids)-1])
+	return err != nil || len(StatusIDs(own, "NStgid:")) == len(ids) && (t.has(ids[len(ids)-1]) || sharesMemory(ids[len(ids)-1]))
+}
+
+// sharesMemory says whether a process is a task of this one, whoever of us has started it (kcmp(2)). Without CAP_SYS_PTRACE it cannot be
+// told, and then nobody with no more than that can reach its memory either.
+func sharesMemory(pid int) bool {
+	const kcmpVM = 1
+	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(unix.Getpid()), uintptr(pid), kcmpVM, 0, 0, 0)
+	return errno == 0 && r == 0
 }
 
 // Entry goes up from a directory in a proc file system to the one below its root, a process's or another. The caller closes both.

@@ -57,7 +57,7 @@ const (
 // with the task.
 func (l *listener) await(limit time.Duration) int {
 	set := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
-	ready, err := unix.Poll(set, int(limit.Milliseconds()))
+	ready, err := unix.Poll(set, int(limit.Milliseconds())+1)
 	switch {
 	case err != nil: // EINTR
 		return waitReady

@@ -103,8 +103,13 @@ func (b *mailbox) await(limit time.Duration) bool {
 	if b.listen == nil {
 		return b.awaitFutex(limit)
 	}
+	end := time.Now().Add(limit)
 	for b.calling() {
-		switch b.listen.await(limit) {
+		left := time.Until(end) // an interrupted wait goes on: whoever interrupts again and again must not make it endless
+		if left <= 0 {
+			return false
+		}
+		switch b.listen.await(left) {
 		case waitTime:
 			return false
 		case waitEnd:
@@ -120,8 +125,9 @@ func (b *mailbox) await(limit time.Duration) bool {
 
 // awaitFutex: the futex is not a private one, because the kernel's wake-up at the task's end is not (set_tid_address(2)).
 func (b *mailbox) awaitFutex(limit time.Duration) bool {
-	ts := unix.NsecToTimespec(int64(limit))
+	end := time.Now().Add(limit)
 	for b.calling() {
+		ts := unix.NsecToTimespec(int64(max(time.Until(end), 0)))
 		_, _, errno := syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(b.state())), futexWait, C.STANDIN_CALL,
 			uintptr(unsafe.Pointer(&ts)), 0, 0)
 		if errno == unix.ETIMEDOUT {
