@@ -381,6 +381,9 @@ func moveMount(o *op) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
+	if o.pins[1].state == held && o.machineSees(o.pins[1].fd) {
+		return o.refuse("the machine's mount namespace would get the mount, too: make the place private or a slave (mount_namespaces(7))")
+	}
 	const links = unix.MOVE_MOUNT_F_SYMLINKS | unix.MOVE_MOUNT_T_SYMLINKS
 	flags := o.flags(4)&^links | unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH
 	from, fromPath := o.at(0)

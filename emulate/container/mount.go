@@ -81,6 +81,9 @@ func mount(o *op) emulate.Result {
 	if o.pins[0].state == failed {
 		return o.plainMount(o.pointer(0), o.pointer(2), flags, o.data())
 	}
+	if change := changeOf(flags); change != propagating && change != remounting && o.machineSees(o.pins[0].fd) {
+		return o.refuse("the machine's mount namespace would get the mount, too: make the place private or a slave (mount_namespaces(7))")
+	}
 	switch changeOf(flags) {
 	case remounting:
 		return o.remount(flags | o.force)
@@ -171,21 +174,53 @@ func (o *op) machines(fd int) bool {
 	if o.foreign(nsUser) || !o.foreign(nsMount) {
 		return false
 	}
-	dev := o.deviceOf(fd)
+	mount := o.mountOf(fd) // files of btrfs and overlay tell other devices of themselves
 	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || dev == nil {
+	if err != nil || mount == nil {
 		return true
 	}
 	for line := range bytes.Lines(text) {
-		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[2], dev) {
+		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[2], mount[2]) {
 			return true
 		}
 	}
 	return false
 }
 
-// deviceOf is the device of the file system that is mounted, by its mount: files of btrfs and overlay tell others of themselves.
-func (o *op) deviceOf(fd int) []byte {
+// machineSees says whether what is mounted or unmounted at a place happens in the supervisor's mount namespace, too: the place's mount
+// has a peer there. A user namespace's mounts have none (mount_namespaces(7)).
+func (o *op) machineSees(fd int) bool {
+	if o.f.o.OwnMounts || !o.foreign(nsMount) {
+		return false
+	}
+	group := peerGroup(o.mountOf(fd))
+	if group == nil {
+		return false
+	}
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return true
+	}
+	for line := range bytes.Lines(text) {
+		if bytes.Equal(peerGroup(bytes.Fields(line)), group) {
+			return true
+		}
+	}
+	return false
+}
+
+// peerGroup is the optional field shared:N of a mount (proc_pid_mountinfo(5)).
+func peerGroup(mount [][]byte) []byte {
+	for i := 6; i < len(mount) && string(mount[i]) != "-"; i++ {
+		if bytes.HasPrefix(mount[i], []byte("shared:")) {
+			return mount[i]
+		}
+	}
+	return nil
+}
+
+// mountOf are the fields of the line that the target's mountinfo has of a place's mount; nil: it has none.
+func (o *op) mountOf(fd int) [][]byte {
 	st, ok := statOf(fd, unix.STATX_MNT_ID)
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
 	if !ok || err != nil {
@@ -193,8 +228,8 @@ func (o *op) deviceOf(fd int) []byte {
 	}
 	id := []byte(strconv.FormatUint(st.Mnt_id, 10))
 	for line := range bytes.Lines(text) {
-		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[0], id) {
-			return f[2]
+		if f := bytes.Fields(line); len(f) > 6 && bytes.Equal(f[0], id) {
+			return f
 		}
 	}
 	return nil

@@ -47,6 +47,10 @@ func (o *op) umountHeld(a *actor, how uint32) syscall.Errno {
 		return o.or(0, errno)
 	}
 	defer unix.Close(at.dir)
+	if o.machineSees(at.dir) {
+		o.refuse("the machine's mount namespace would lose the mount, too")
+		return unix.EPERM
+	}
 	o.pins[0].close()
 	if !at.still() {
 		return unix.EINVAL // it is gone
