@@ -1,0 +1,181 @@
+package perform
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
+	"github.com/stead-project/stead/unotify/launch"
+	"github.com/stead-project/stead/unotify/unotifytest"
+)
+
+// A deadly source kills the target at its nth step: when a call has been received, whenever the supervisor asks whether the call is still
+// pending (after reading, after opening, before acting, before writing results), and just before a descriptor or an answer is given.
+type deadly struct {
+	emulate.Source
+	step *atomic.Int64 // counts down to the death
+	tid  atomic.Int64  // of the last caller
+}
+
+func (d *deadly) next() {
+	if d.step.Add(-1) == 0 {
+		unix.Kill(int(d.tid.Load()), unix.SIGKILL) //nolint:errcheck // it may have ended by itself
+		time.Sleep(200 * time.Microsecond)         // so that it is dead before the step is made, most times
+	}
+}
+
+func (d *deadly) Valid(id uint64) error {
+	d.next()
+	return d.Source.Valid(id)
+}
+
+func (d *deadly) Respond(id uint64, r unotify.Response) error {
+	d.next()
+	return d.Source.Respond(id, r)
+}
+
+func (d *deadly) AddFD(id uint64, fd int, o unotify.AddFDOptions) (int, error) {
+	d.next()
+	return d.Source.AddFD(id, fd, o)
+}
+
+func (d *deadly) NewReceiver() (emulate.Receiver, error) {
+	r, err := d.Source.NewReceiver()
+	return &deadlyReceiver{r, d}, err
+}
+
+// It is no injector, so that AddFD above is used.
+type deadlyReceiver struct {
+	emulate.Receiver
+	d *deadly
+}
+
+func (r *deadlyReceiver) Receive(n *unotify.Notification) error {
+	err := r.Receiver.Receive(n)
+	if err == nil {
+		r.d.tid.Store(int64(n.TID))
+		r.d.next()
+	}
+	return err
+}
+
+// everyCall makes calls of each kind, in one process, so that its death is the end.
+const everyCall = `
+import os, sys
+os.chdir(sys.argv[1])
+for i in range(3):
+    os.mkdir("d"); f = os.open("d/f", os.O_RDWR | os.O_CREAT); os.write(f, b"x"); os.close(f)
+    os.stat("d/f"); os.symlink("f", "d/l"); os.readlink("d/l"); os.link("d/f", "d/g"); os.rename("d/g", "d/h")
+    os.chmod("d/f", 0o600); os.utime("d/f"); os.truncate("d/f", 3); os.listdir("d"); os.access("d/f", os.R_OK)
+    os.stat("/proc/self/status"); os.statvfs("d")
+    for n in "f", "l", "h": os.unlink("d/" + n)
+    os.rmdir("d")
+`
+
+// TestDeathAtEveryStage: whenever the target dies, supervision ends, and the supervisor holds nothing afterwards.
+func TestDeathAtEveryStage(t *testing.T) {
+	python, err := exec.LookPath("/usr/bin/python3")
+	if err != nil {
+		t.Skipf("needs python3: %v", err)
+	}
+	steps := atomic.Int64{}
+	steps.Store(1 << 40)
+	dieAt(t, python, &steps)
+	total := int(1<<40 - steps.Load())
+	if total < 300 {
+		t.Fatalf("%d steps without a death", total)
+	}
+	before := descriptors(t)
+	runs := 120
+	if os.Getenv("STEAD_STAGES") == "all" {
+		runs = total
+	}
+	for n := range runs {
+		at := total*n/runs + 1
+		steps.Store(int64(at))
+		dieAt(t, python, &steps)
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors before, %d after %d deaths", before, after, runs)
+	}
+	t.Logf("%d stages in a run, %d of them tried", total, runs)
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// dieAt runs the program once.
+func dieAt(t *testing.T, python string, steps *atomic.Int64) {
+	t.Helper()
+	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer targets.Close()
+	family, err := New(Options{Targets: targets, Watched: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer family.Close()
+	table, err := emulate.Families(family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	child, err := launch.Start(launch.Options{Path: python, Args: []string{python, "-c", everyCall, t.TempDir()}, Filter: unotifytest.Notify(fileNumbers()...),
+		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{null, null, null}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Release()
+	defer child.Listener.Close()
+	source := &deadly{Source: emulate.FromListener(child.Listener), step: steps}
+	server := emulate.New(source, emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Perform}), Table: table,
+		Targets: emulate.FromTargets(targets)})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := server.Serve(ctx); err != nil {
+		t.Fatalf("step %d: %v", steps.Load(), err)
+	}
+	var status unix.WaitStatus
+	unix.Wait4(child.PID, &status, 0, nil) //nolint:errcheck // it has ended
+	if s := server.Statistics(); s.Failed+s.Panics > 0 || s.Received == 0 {
+		t.Errorf("%+v", s)
+	}
+	leftovers, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, name := range leftovers {
+		if text, _ := os.ReadFile(name); len(text) > 0 {
+			t.Errorf("children are left: %s", text)
+		}
+	}
+}
+
+// fileNumbers are the performed calls of the native ABI.
+func fileNumbers() (list []int) {
+	for _, s := range Calls() {
+		if nr, ok := arch.Native().Number(s.Call); ok && !s.Checked {
+			list = append(list, int(nr))
+		}
+	}
+	return list
+}
