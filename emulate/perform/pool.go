@@ -1,6 +1,7 @@
 package perform
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/internal/idle"
 	"github.com/stead-project/stead/internal/procself"
+	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/standin"
 )
 
@@ -36,7 +38,9 @@ func (p *pool) take(f *Family, v *view, env emulate.Env) (*thread, syscall.Errno
 	}
 	t, err := p.start(f, v, env)
 	if err != nil {
-		f.log.Warn("a call is refused: nothing can act as its caller", "tid", env.TID, "error", err)
+		if !errors.Is(err, unotify.ErrGone) { // nobody is refused
+			f.log.Warn("a call is refused: nothing can act as its caller", "tid", env.TID, "error", err)
+		}
 		return nil, unix.EPERM
 	}
 	t.key = key
