@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stead-project/stead/integration/stracecmp"
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A scenario is a program whose calls strace and stead should print alike.
@@ -189,7 +190,7 @@ const attempts = 3
 
 func (s *scenario) compare(t *testing.T, a, b *tracer, least float64) {
 	t.Helper()
-	need(t, append(s.needs, "strace", "setarch")...)
+	testneed.Programs(t, append(s.needs, "strace", "setarch")...)
 	if s.floor != 0 {
 		least = s.floor
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // containerPolicy lets a container mount what does no harm to the machine, always without set-id programs and devices.
@@ -53,11 +55,11 @@ true
 // TestContainerMounts runs mount(8) and umount(8) in containers without the capability, by the command itself.
 func TestContainerMounts(t *testing.T) {
 	if os.Getuid() != 0 {
-		missing(t, "needs root, to make containers")
+		testneed.Missing(t, "needs root, to make containers")
 	}
-	need(t, "unshare", "setpriv", "mount", "umount")
+	testneed.Programs(t, "unshare", "setpriv", "mount", "umount")
 	if out := (command{argv: []string{stead(t), "syscalls"}}).run(t); !performs(out.stdout, "mount") {
-		missing(t, "this build of stead does not perform mount")
+		testneed.Missing(t, "this build of stead does not perform mount")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "policy.yaml")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A fault is a program that a supervisor must not change: it ends and prints as it does without one.
@@ -189,7 +191,7 @@ func TestClosedDescriptors(t *testing.T) {
 // A set-id program loses its privilege where the filter was loaded under no_new_privs, and only there.
 func TestSetID(t *testing.T) {
 	if os.Getuid() != 0 {
-		missing(t, "needs root to give a program another owner")
+		testneed.Missing(t, "needs root to give a program another owner")
 	}
 	text, err := os.ReadFile(compile(t, "faults/setid.c"))
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A terminal is the master side of a pseudo-terminal with a program on the other side.
@@ -29,12 +31,12 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		missing(t, "needs pseudo-terminals: %v", err)
+		testneed.Missing(t, "needs pseudo-terminals: %v", err)
 	}
 	t.Cleanup(func() { master.Close() })
 	slave, err := openSlave(master)
 	if err != nil {
-		missing(t, "needs pseudo-terminals: %v", err)
+		testneed.Missing(t, "needs pseudo-terminals: %v", err)
 	}
 	defer slave.Close()
 	dir := t.TempDir()
@@ -156,7 +158,7 @@ func (t *terminal) await(pattern *regexp.Regexp, from int) bool {
 
 // TestJobControl stops, lists, continues and interrupts a job of an interactive shell.
 func TestJobControl(t *testing.T) {
-	need(t, "bash")
+	testneed.Programs(t, "bash")
 	shell := []string{"bash", "--norc", "--noprofile", "-i"}
 	native := onTerminal(t, shell...)
 	if code := native.play(t, jobSession); code != 3 {

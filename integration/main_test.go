@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // built is where TestMain lets the tests put what they build.
@@ -53,29 +55,10 @@ func stead(t *testing.T) string {
 	return path
 }
 
-// missing skips the test, or fails it where CI says that everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
-// need asks for programs on the search path.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			missing(t, "needs %s: %v", p, err)
-		}
-	}
-}
-
 // compile builds a C source of testdata and returns the program's path.
 func compile(t *testing.T, source string, flags ...string) string {
 	t.Helper()
-	need(t, "gcc")
+	testneed.Programs(t, "gcc")
 	dir, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +71,7 @@ func compile(t *testing.T, source string, flags ...string) string {
 	args := append([]string{"-O1", "-pthread", "-Wall", "-Wno-unused-result", "-o", out, filepath.Join("testdata", source)}, flags...)
 	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
 		if len(flags) > 0 {
-			missing(t, "gcc %v: %v: %s", flags, err, text)
+			testneed.Missing(t, "gcc %v: %v: %s", flags, err, text)
 		}
 		t.Fatalf("compile %s: %v: %s", source, err, text)
 	}
@@ -98,7 +81,7 @@ func compile(t *testing.T, source string, flags ...string) string {
 // buildGo builds a Go program of testdata without cgo.
 func buildGo(t *testing.T, pkg string) string {
 	t.Helper()
-	need(t, "go")
+	testneed.Programs(t, "go")
 	dir, err := built()
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // An oddRun is one caller of the calls with odd arguments.
@@ -23,9 +25,9 @@ type oddRun struct {
 // results, errnos, memory and the trees that are left must be the same.
 func TestOddArguments(t *testing.T) {
 	if os.Getuid() != 0 {
-		missing(t, "needs root, for chroot and a mount namespace")
+		testneed.Missing(t, "needs root, for chroot and a mount namespace")
 	}
-	need(t, "unshare", "mount", "chroot")
+	testneed.Programs(t, "unshare", "mount", "chroot")
 	for _, r := range []oddRun{
 		{name: "root", seeds: []string{"1", "2", "3"}},
 		{name: "user", uid: "1000", seeds: []string{"6", "9"}},
@@ -129,7 +131,7 @@ func TestKilledWithinCalls(t *testing.T) {
 	for name, args := range map[string][]string{"direct": nil, "by stand-ins": {"1234"}} {
 		t.Run(name, func(t *testing.T) {
 			if len(args) > 0 && os.Getuid() != 0 {
-				missing(t, "needs root, for chroot and other ids")
+				testneed.Missing(t, "needs root, for chroot and other ids")
 			}
 			killedWithinCalls(t, append(append(performing(t), program, openDir(t)), args...))
 		})
@@ -158,7 +160,7 @@ func killedWithinCalls(t *testing.T, argv []string) {
 		out, _ := exec.Command("pgrep", "-P", fmt.Sprint(cmd.Process.Pid)).Output()
 		return sizeOf(t, cmd.Process.Pid), len(strings.Fields(string(out)))
 	}
-	need(t, "pgrep")
+	testneed.Programs(t, "pgrep")
 	before, tasksBefore := ask(50)
 	after, tasksAfter := ask(300)
 	t.Logf("descriptors, threads, memory in KiB and children: %v %d, then %v %d", before, tasksBefore, after, tasksAfter)
@@ -175,7 +177,7 @@ func killedWithinCalls(t *testing.T, argv []string) {
 // TestStructsPerformed compares the bytes that stat, statfs and their like leave in a target's memory.
 func TestStructsPerformed(t *testing.T) {
 	if os.Getuid() != 0 {
-		missing(t, "needs root, to give files away and to make device nodes")
+		testneed.Missing(t, "needs root, to give files away and to make device nodes")
 	}
 	for _, flags := range [][]string{{"-static"}, {"-static", "-m32"}} {
 		program := compile(t, "performed/structs.c", flags...)

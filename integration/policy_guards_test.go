@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify/landlock"
 )
 
@@ -30,7 +31,7 @@ attempt("sealed memory", lambda: os.memfd_create("x", 8))
 
 // Where Landlock has no word for a way around a short form, the filter closes it.
 func TestPolicyGuards(t *testing.T) {
-	need(t, "python3")
+	testneed.Programs(t, "python3")
 	needLandlock(t)
 	const want = "tcp 0\nmptcp 93\nraw 13\nvsock 13\nunix 13\nconnect 13\nfast open 95\nmemory 13\nsealed memory 0\n"
 	eachUser(t, func(t *testing.T, d *desk) {
@@ -63,9 +64,9 @@ print(*[attempt(n) for n in (425, 304, 323, 101, 311, 438)])
 
 // A policy that refuses anything refuses what would go around it; a rule that names such a call opens it.
 func TestPolicyAround(t *testing.T) {
-	need(t, "python3")
+	testneed.Programs(t, "python3")
 	if runtime.GOARCH != "amd64" {
-		missing(t, "the numbers are x86_64's")
+		testneed.Missing(t, "the numbers are x86_64's")
 	}
 	eachUser(t, func(t *testing.T, d *desk) {
 		const refuses = "default: allow\nrules:\n  - {calls: [reboot], then: deny}\n"

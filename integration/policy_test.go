@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify/landlock"
 )
 
@@ -15,7 +16,7 @@ import (
 func needLandlock(t *testing.T) {
 	t.Helper()
 	if abi, err := landlock.ABI(); err != nil || abi < 6 {
-		missing(t, "needs Landlock ABI 6 (ports and scopes): %d, %v", abi, err)
+		testneed.Missing(t, "needs Landlock ABI 6 (ports and scopes): %d, %v", abi, err)
 	}
 }
 
@@ -32,7 +33,7 @@ func users(t *testing.T) []user {
 	if os.Getuid() != 0 {
 		return []user{{"user", nil, os.Getuid()}}
 	}
-	need(t, "setpriv")
+	testneed.Programs(t, "setpriv")
 	return []user{{"root", nil, 0}, {"nobody", []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}, 65534}}
 }
 
@@ -141,7 +142,7 @@ var presetCases = [...]presetCase{
 
 // Every preset lets real programs work, and refuses what it is there to refuse, for root and for others.
 func TestPresets(t *testing.T) {
-	need(t, "python3", "git", "unshare", "awk")
+	testneed.Programs(t, "python3", "git", "unshare", "awk")
 	needLandlock(t)
 	eachUser(t, func(t *testing.T, d *desk) {
 		d.write(t, "policy", "")
@@ -169,7 +170,7 @@ network:
 
 // make builds a C project under the build preset and the example, and cannot write elsewhere or reach a network.
 func TestPolicyBuild(t *testing.T) {
-	need(t, "make", "gcc", "python3", "git")
+	testneed.Programs(t, "make", "gcc", "python3", "git")
 	needLandlock(t)
 	example, err := filepath.Abs("../examples/policies/make.yaml")
 	if err != nil {
@@ -226,7 +227,7 @@ func site(t *testing.T, argv ...string) (port string) {
 
 // A client under network-client reaches a server, and does not become one.
 func TestPolicyClient(t *testing.T) {
-	need(t, "busybox", "curl", "wget")
+	testneed.Programs(t, "busybox", "curl", "wget")
 	needLandlock(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "hello"), []byte("hello\n"), 0o644); err != nil {
@@ -252,7 +253,7 @@ func TestPolicyClient(t *testing.T) {
 
 // Servers under web-server and the example answer on their port with what is in their directory, and nothing else.
 func TestPolicyServer(t *testing.T) {
-	need(t, "busybox", "curl", "python3")
+	testneed.Programs(t, "busybox", "curl", "python3")
 	needLandlock(t)
 	example, err := filepath.Abs("../examples/policies/legacy-daemon.yaml")
 	if err != nil {
@@ -315,14 +316,14 @@ func TestPolicyExamples(t *testing.T) {
 
 // The converter reads one directory, writes another, and starts nothing.
 func TestPolicyConverter(t *testing.T) {
-	need(t, "dash")
+	testneed.Programs(t, "dash")
 	needLandlock(t)
 	text, err := os.ReadFile("../examples/policies/converter.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("/lib64/ld-linux-x86-64.so.2"); err != nil {
-		missing(t, "the example names x86_64's loader: %v", err)
+		testneed.Missing(t, "the example names x86_64's loader: %v", err)
 	}
 	eachUser(t, func(t *testing.T, d *desk) {
 		policy := d.write(t, "converter.yaml", string(text))

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A docStep is a command of a document, and what the document says that it prints.
@@ -102,7 +104,7 @@ func freePort(t *testing.T) string {
 
 // Whoever follows the tutorial sees what it says.
 func TestPolicyTutorial(t *testing.T) {
-	need(t, "busybox", "curl", "sed", "seq")
+	testneed.Programs(t, "busybox", "curl", "sed", "seq")
 	needLandlock(t)
 	text, err := os.ReadFile("../docs/policy-tutorial.md")
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // background runs a program until the test ends.
@@ -75,7 +77,7 @@ func TestPolicyVerbs(t *testing.T) {
 
 // A value that is returned is what the program gets, and the kernel does nothing.
 func TestPolicyReturn(t *testing.T) {
-	need(t, "python3")
+	testneed.Programs(t, "python3")
 	eachUser(t, func(t *testing.T, d *desk) {
 		for _, value := range []string{"4242", "1", "0"} {
 			r := d.under(t, "default: allow\nrules:\n  - {calls: [getpid], then: {return: "+value+"}}\n", "", "python3", "-c", "import os; print(os.getpid())")

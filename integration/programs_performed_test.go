@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A performedProgram is a real program whose every call on files is performed by the supervisor. Its scripts are in
@@ -112,9 +114,9 @@ func (p performedProgram) start(t *testing.T) *start {
 func (p performedProgram) require(t *testing.T) {
 	t.Helper()
 	if (p.root || p.user) && os.Getuid() != 0 {
-		missing(t, "needs root, to have files of other owners or to become another user")
+		testneed.Missing(t, "needs root, to have files of other owners or to become another user")
 	}
-	need(t, append([]string{"bash", "awk", "cp", "setpriv", "truncate", "/usr/bin/python3"}, p.needs...)...)
+	testneed.Programs(t, append([]string{"bash", "awk", "cp", "setpriv", "truncate", "/usr/bin/python3"}, p.needs...)...)
 }
 
 // owner is who runs a program that runs as an ordinary user; one supplementary group shows that groups are the target's.
@@ -151,7 +153,7 @@ func (s *start) prepare(t *testing.T, base, dir string) {
 		check(os.Chown(s.work, owner, owner))
 	}
 	if r := (command{argv: s.as("test", "-w", s.work), dir: "/"}).run(t); r.code != 0 {
-		missing(t, "needs a directory for temporary files that user %d can reach, in TMPDIR: %s is not%s", owner, dir, r.stderr)
+		testneed.Missing(t, "needs a directory for temporary files that user %d can reach, in TMPDIR: %s is not%s", owner, dir, r.stderr)
 	}
 	began := time.Now()
 	argv := s.argv("setup.sh")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // socketPolicy has every call that takes a socket address performed.
@@ -62,9 +64,9 @@ func TestSocketsPerformed(t *testing.T) {
 			t.Run(fmt.Sprint(form, map[bool]string{true: " as a user"}[user]), func(t *testing.T) {
 				argv := []string{compile(t, "sockets/sockets.c", flags...), socketDir(t)}
 				if user {
-					need(t, "setpriv")
+					testneed.Programs(t, "setpriv")
 					if os.Getuid() != 0 {
-						missing(t, "needs root, to become another user")
+						testneed.Missing(t, "needs root, to become another user")
 					}
 					argv = append([]string{"setpriv", "--reuid=12345", "--regid=12345", "--groups=54321"}, argv...)
 				}

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 func milliseconds(ms ...int) []sample {
@@ -78,20 +79,11 @@ func TestReleaseNamesNoMachine(t *testing.T) {
 	}
 }
 
-// missing skips the test, or fails it where CI says that everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // TestWorkloads runs small ones natively: they end well, and print what can be compared.
 func TestWorkloads(t *testing.T) {
 	for _, p := range []string{"git", "make", "cc", "tar", "find"} {
 		if _, err := exec.LookPath(p); err != nil {
-			missing(t, "needs %s: %v", p, err)
+			testneed.Missing(t, "needs %s: %v", p, err)
 		}
 	}
 	dir, small := t.TempDir(), size{sources: 2, dirs: 3, files: 4, statuses: 2, runs: 2}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // circumstances are ways to start a program; "$@" is the program, with stead before it or not.
@@ -45,7 +47,7 @@ func TestInheritance(t *testing.T) {
 			start := []string{"/bin/sh", "-c", c.script, "sh"}
 			want := launch{argv: append(start, program...)}.run(t)
 			if want.code != 0 {
-				missing(t, "cannot be set up here: %+v", want)
+				testneed.Missing(t, "cannot be set up here: %+v", want)
 			}
 			got := launch{argv: append(append(start, steadPath(), "run", "--"), program...)}.run(t)
 			if got.code != 0 || got.stderr != want.stderr {
@@ -93,7 +95,7 @@ func sameLines(t *testing.T, got, want string) {
 // TestTerminal compares on a terminal of its own, in the foreground and in the background of a shell with job control.
 func TestTerminal(t *testing.T) {
 	if _, err := exec.LookPath("script"); err != nil {
-		missing(t, "needs script(1) for a terminal: %v", err)
+		testneed.Missing(t, "needs script(1) for a terminal: %v", err)
 	}
 	program := strings.Join(state(t), " ")
 	for _, how := range []string{"%s", "bash -c 'set -m; %s; true'", "bash -c 'set -m; %s & wait'"} {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -117,15 +118,6 @@ func shell(t *testing.T, script string) result {
 	return launch{argv: []string{"/bin/sh", "-c", script}, env: []string{"STEAD=" + steadPath()}}.run(t)
 }
 
-// missing skips the test, or fails it where everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 var compiling sync.Mutex
 
 // compile builds a C program of testdata.
@@ -138,7 +130,7 @@ func compile(t *testing.T, name string) string {
 		return out
 	}
 	if _, err := exec.LookPath("gcc"); err != nil {
-		missing(t, "needs a C compiler: %v", err)
+		testneed.Missing(t, "needs a C compiler: %v", err)
 	}
 	text, err := exec.Command("gcc", "-O1", "-Wall", "-o", out, filepath.Join("testdata", name+".c")).CombinedOutput()
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 const loss = "no effect under no_new_privs"
@@ -14,7 +16,7 @@ const loss = "no effect under no_new_privs"
 func privileged(t *testing.T, name string, mode os.FileMode) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		missing(t, "needs root to give a program another owner")
+		testneed.Missing(t, "needs root to give a program another owner")
 	}
 	text, err := os.ReadFile("/usr/bin/id")
 	if err != nil {
@@ -58,7 +60,7 @@ func TestLostPrivilege(t *testing.T) {
 func TestFileCapabilities(t *testing.T) {
 	path := privileged(t, "capable", 0)
 	if text, err := exec.Command("setcap", "cap_net_raw+ep", path).CombinedOutput(); err != nil {
-		missing(t, "cannot set file capabilities: %v: %s", err, text)
+		testneed.Missing(t, "cannot set file capabilities: %v: %s", err, text)
 	}
 	if r := stead(t, "run", "--", path, "-u"); r != (result{stdout: "0\n"}) {
 		t.Errorf("root: %+v", r)

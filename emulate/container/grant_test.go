@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy"
 )
 
@@ -236,7 +237,7 @@ func TestImage(t *testing.T) {
 	needRoot(t)
 	for _, program := range []string{"mkfs.ext4", "debugfs"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "needs %s: %v", program, err)
+			testneed.Missing(t, "needs %s: %v", program, err)
 		}
 	}
 	for _, p := range []plan{{}, {User: true}} {
@@ -284,7 +285,7 @@ func loops(t *testing.T) string {
 	t.Helper()
 	text, err := exec.Command("losetup", "-l", "-n", "-O", "NAME,BACK-FILE").Output()
 	if err != nil {
-		missing(t, "needs losetup: %v", err)
+		testneed.Missing(t, "needs losetup: %v", err)
 	}
 	return string(text)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
@@ -211,18 +212,10 @@ func mountsBelow(dir string) (list []string) {
 	return list
 }
 
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		missing(t, "needs root, to make containers")
+		testneed.Missing(t, "needs root, to make containers")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 func modules(c *container) {
@@ -31,7 +33,7 @@ func modules(c *container) {
 func TestModules(t *testing.T) {
 	needRoot(t)
 	if _, err := exec.LookPath("gcc"); err != nil {
-		missing(t, "needs gcc: %v", err)
+		testneed.Missing(t, "needs gcc: %v", err)
 	}
 	dir, err := os.MkdirTemp("/tmp", "stead-modules")
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // machineMounts are the supervisor's own mounts.
@@ -120,7 +122,7 @@ func TestPrograms(t *testing.T) {
 	needRoot(t)
 	for _, program := range []string{"mount", "umount"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "needs %s: %v", program, err)
+			testneed.Missing(t, "needs %s: %v", program, err)
 		}
 	}
 	for env, p := range environments() {
@@ -149,7 +151,7 @@ func many(c *container) {
 func TestFaster(t *testing.T) {
 	needRoot(t)
 	if _, err := exec.LookPath("nsenter"); err != nil {
-		missing(t, "needs nsenter: %v", err)
+		testneed.Missing(t, "needs nsenter: %v", err)
 	}
 	p := plan{Scenario: "many", User: true, Drop: true}
 	performed := duration(t, supervised(t, p, supervision{}))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 func systemScenarios() map[string]scenario {
@@ -116,7 +118,7 @@ func fuse(c *container) {
 func TestFuse(t *testing.T) {
 	needRoot(t)
 	if _, err := os.Stat("/dev/fuse"); err != nil {
-		missing(t, "needs /dev/fuse: %v", err)
+		testneed.Missing(t, "needs /dev/fuse: %v", err)
 	}
 	within(t, time.Minute, func() {
 		for _, p := range []plan{{}, {User: true}} {
@@ -160,7 +162,7 @@ func asUser(t *testing.T) {
 	t.Helper()
 	needRoot(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		missing(t, "needs setpriv: %v", err)
+		testneed.Missing(t, "needs setpriv: %v", err)
 	}
 	dir, err := os.MkdirTemp("/tmp", "stead-rootless")
 	if err != nil {

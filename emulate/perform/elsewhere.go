@@ -23,10 +23,9 @@ func (o *op) refusesDevice(st *unix.Statx_t) bool {
 	return false
 }
 
-// everywhere are the devices of memory, of terminals and of pseudo-terminals (Documentation/admin-guide/devices.txt).
+// everywhere are the devices of memory, of terminals and of pseudo-terminals.
 func everywhere(major uint32) bool {
-	const tty, firstPTS, lastPTS = 5, 136, 143
-	return major == memoryMajor || major == tty || major >= firstPTS && major <= lastPTS
+	return major == memoryMajor || major == ttyMajor || major >= firstPTS && major <= lastPTS
 }
 
 // refusesSysctl says whether an opening would write a sysctl of the supervisor's namespaces instead of the target's: files below

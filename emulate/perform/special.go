@@ -10,7 +10,14 @@ import (
 )
 
 // isTTY says whether an inode is /dev/tty, which means the opener's controlling terminal (tty(4)).
-func isTTY(st *unix.Statx_t) bool { return st.Rdev_major == 5 && st.Rdev_minor == 0 }
+func isTTY(st *unix.Statx_t) bool { return st.Rdev_major == ttyMajor && st.Rdev_minor == 0 }
+
+// Device numbers of terminals and of pseudo-terminals (Documentation/admin-guide/devices.txt).
+const (
+	ttyMajor = 5
+	firstPTS = 136
+	lastPTS  = 143
+)
 
 // openTTY opens the target's controlling terminal: through /dev/tty where it is the supervisor's too, else by the terminal's own
 // name, which the target has to have the right to.
@@ -25,7 +32,6 @@ func (o *op) openTTY(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
 	}
 	dev := uint64(uint32(theirs))
 	major, minor := unix.Major(dev), unix.Minor(dev)
-	const firstPTS, lastPTS = 136, 143 // Documentation/admin-guide/devices.txt
 	if major < firstPTS || major > lastPTS {
 		return -1, unix.ENXIO
 	}

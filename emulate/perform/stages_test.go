@@ -3,7 +3,6 @@ package perform
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
@@ -84,10 +84,8 @@ for i in range(3):
 
 // TestDeathAtEveryStage: whenever the target dies, supervision ends, and the supervisor holds nothing afterwards.
 func TestDeathAtEveryStage(t *testing.T) {
-	python, err := exec.LookPath("/usr/bin/python3")
-	if err != nil {
-		t.Skipf("needs python3: %v", err)
-	}
+	const python = "/usr/bin/python3"
+	testneed.Programs(t, python)
 	steps := atomic.Int64{}
 	steps.Store(1 << 40)
 	dieAt(t, python, &steps)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // An attack is one line of the program's list: TRICK/CALL, and what it is like.
@@ -135,7 +137,7 @@ func (a *arena) target(t *testing.T, group []attack, x *tree, rules string, limi
 		f.Close()
 	}
 	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 5 {
-		missing(t, "%s", stderr.String())
+		testneed.Missing(t, "%s", stderr.String())
 	}
 	if err != nil {
 		t.Fatalf("%s: %v: %s%s", names(group), err, stdout.String(), stderr.String())
@@ -186,7 +188,7 @@ func (a *arena) peer(t *testing.T, k attack, x *tree) (end func()) {
 	}
 	end()
 	if strings.HasPrefix(line, "unsupported") {
-		missing(t, "%s", line)
+		testneed.Missing(t, "%s", line)
 	}
 	t.Fatalf("%s: the peer did not begin: %s", k.name, stderr.String())
 	return nil

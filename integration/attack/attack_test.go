@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // Where calls are judged and continued, every attack wins. It is given time: what else the machine does is not known.
@@ -82,7 +84,7 @@ func TestPerformed(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			path, err := s.program()
 			if err != nil {
-				missing(t, "%v", err)
+				testneed.Missing(t, "%v", err)
 			}
 			a := &arena{stead: stead, program: path, attempts: most.attempts}
 			if s.user != os.Getuid() {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // Limits are how long the attacks go on, and which.
@@ -95,18 +97,9 @@ func steadCommand(t *testing.T) string {
 func native(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
-		missing(t, "needs gcc: %v", err)
+		testneed.Missing(t, "needs gcc: %v", err)
 	}
 	path, err := nativePath()
 	check(t, err)
 	return path
-}
-
-// missing skips the test, or fails it where CI says that everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // judged are the calls that the policy is about.
@@ -44,6 +46,6 @@ func performs(t *testing.T, stead string) {
 	rules := filepath.Join(t.TempDir(), "policy.yaml")
 	check(t, os.WriteFile(rules, []byte(policy("/nowhere", "")), 0o644))
 	if out, err := exec.Command(stead, "policy", "check", rules).CombinedOutput(); err != nil {
-		missing(t, "needs a version that performs these calls: %v: %.1000s", err, out)
+		testneed.Missing(t, "needs a version that performs these calls: %v: %.1000s", err, out)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // A tree is what an attack happens in:
@@ -57,7 +59,7 @@ func (x *tree) fill(t *testing.T, dir string, secret bool) {
 		path := filepath.Join(x.at(dir), name)
 		check(t, os.WriteFile(path, []byte(text), 0o644))
 		if err := unix.Lsetxattr(path, "user.secret", []byte(text), 0); err != nil {
-			missing(t, "needs a file system with user attributes: %v", err)
+			testneed.Missing(t, "needs a file system with user attributes: %v", err)
 		}
 		if secret {
 			check(t, os.Chtimes(path, secretTime, secretTime))

@@ -8,25 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
-
-// missing skips the test, or fails it where CI says that everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			missing(t, "needs %s: %v", p, err)
-		}
-	}
-}
 
 // workDir is a directory that every user can reach; t.TempDir's parents are closed.
 func workDir(t *testing.T, parent string) string {
@@ -63,7 +47,7 @@ func remove(t *testing.T, dir string) {
 
 func newSuite(t *testing.T, stead string) *Suite {
 	t.Helper()
-	need(t, "go", "setpriv", "unshare", "chroot")
+	testneed.Programs(t, "go", "setpriv", "unshare", "chroot")
 	opt := Options{Dir: workDir(t, ""), Stead: stead, Limit: 40 * time.Second}
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		opt.Memory = workDir(t, "/dev/shm")

@@ -3,6 +3,8 @@ package conformance
 import (
 	"reflect"
 	"testing"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 func TestCompare(t *testing.T) {
@@ -99,7 +101,7 @@ func TestManyChecks(t *testing.T) {
 func TestDifferencesAreFound(t *testing.T) {
 	s := newSuite(t, "")
 	if !s.root() {
-		missing(t, "needs root to become somebody else")
+		testneed.Missing(t, "needs root to become somebody else")
 	}
 	s.wrapper = ordinary()
 	for _, e := range s.Environments() {

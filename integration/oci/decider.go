@@ -3,6 +3,7 @@ package oci
 import (
 	"sync/atomic"
 
+	"github.com/stead-project/stead/internal/session"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/cond"
 	"github.com/stead-project/stead/unotify"
@@ -22,7 +23,8 @@ type bound struct {
 }
 
 func newDecider(e *entry, t *unotify.Targets, v unotify.Validator) *decider {
-	return &decider{policy: e, caller: func(who policy.Caller) cond.CallerInfo { return &caller{targets: t, valid: v, who: who} }}
+	asker := session.NewAsker(t, v)
+	return &decider{policy: e, caller: func(who policy.Caller) cond.CallerInfo { return asker.Caller(who) }}
 }
 
 // Decide implements policy.Decider.

@@ -18,21 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/lang"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
 	"github.com/stead-project/stead/unotify/unotifytest"
 )
-
-// missing skips the test, or fails it where CI says that everything must be there.
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
 
 // noRuntime skips what needs a container runtime that works here without Stead. They want more of a machine than a test should ask for;
 // STEAD_RUNTIMES=1 says that it has it.
@@ -47,7 +39,7 @@ func noRuntime(t testing.TB, format string, args ...any) {
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		missing(t, "needs root, as container runtimes do")
+		testneed.Missing(t, "needs root, as container runtimes do")
 	}
 }
 

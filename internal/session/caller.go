@@ -14,6 +14,9 @@ type Asker struct {
 	valid   unotify.Validator
 }
 
+// NewAsker makes one of what is known of the targets and of who says that a call is pending.
+func NewAsker(t *unotify.Targets, v unotify.Validator) Asker { return Asker{t, v} }
+
 // Caller is about one of them.
 func (a Asker) Caller(who policy.Caller) *Caller { return &Caller{a, who} }
 

@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options) (Status, error) {
 		}
 	}
 	if o.Decider != nil {
-		o.Server.Decider = o.Decider(Asker{targets, child.Listener})
+		o.Server.Decider = o.Decider(NewAsker(targets, child.Listener))
 	}
 	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
 	return supervise(ctx, o, j, child)

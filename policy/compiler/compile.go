@@ -60,7 +60,6 @@ type Program struct {
 	Enforcements []Enforcement   // in the document's order
 	Warnings     []Warning
 	Version      uint64 // changes with every byte of the sources
-	Notifies     bool   // some call is notified: without, no supervisor is needed
 	Performs     bool   // some call is performed, or judged by the paths that it means
 
 	tables    [arch.NumABIs]*table
@@ -228,7 +227,6 @@ func (c *compilation) compileABI(draft *draft) {
 	c.carries = draft.carries
 	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
 	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}}
-	c.prog.Notifies = c.prog.Notifies || d.Default == filter.Notify
 	spoken := c.spoken()
 	for _, dr := range draft.calls {
 		id, list := dr.id, dr.list
@@ -247,7 +245,6 @@ func (c *compilation) compileABI(draft *draft) {
 func (c *compilation) carried(abi arch.ABI, id arch.ID, list []entry) {
 	runs := slices.ContainsFunc(list, func(e entry) bool { return e.decision.Verdict.Continues() })
 	if runs && conditional(list) && c.carries.Has(id) {
-		c.prog.Notifies = true
 		c.warn(list[0].pos, "%s: %s also comes in a multiplexer (socketcall, ipc), its arguments in memory: where they decide, it is refused there", abi, id)
 	}
 }

@@ -184,13 +184,13 @@ func TestWhatCanChangeMeanwhile(t *testing.T) {
 
 func TestDefaultNotifies(t *testing.T) {
 	for text, want := range map[string]bool{"default: allow\n": false, "default: deny\n": false, "default: log\n": true, "default: ask\n": true} {
-		if p := compiled(t, text, both); p.Notifies != want {
-			t.Errorf("%s: notifies %v", text, p.Notifies)
+		if got := notifies(compiled(t, text, both)); got != want {
+			t.Errorf("%s: notifies %v", text, got)
 		}
 	}
 	o := both
 	o.Record = true
-	if !compiled(t, "default: deny\n", o).Notifies {
+	if !notifies(compiled(t, "default: deny\n", o)) {
 		t.Error("recorded refusals need nobody to record them")
 	}
 }

@@ -382,15 +382,7 @@ func (p *Program) movesProtected(ctx *cond.Context) bool {
 // openLevel is what opening does (open(2)).
 func openLevel(ctx *cond.Context, param int) access {
 	c := ctx.Call
-	flags := uint64(0)
-	switch v, how := c.Arg("flags"), c.Arg("how"); {
-	case c.Name == "creat":
-		flags = constant(c.ABI, "O_CREAT") | constant(c.ABI, "O_WRONLY")
-	case v != nil:
-		flags = v.Raw
-	case how != nil && how.Field("flags") != nil:
-		flags = how.Field("flags").Raw
-	}
+	flags := openFlags(c)
 	has := func(name string) bool { f := constant(c.ABI, name); return flags&f == f }
 	switch {
 	case has("O_PATH"):
@@ -401,6 +393,19 @@ func openLevel(ctx *cond.Context, param int) access {
 		return write
 	}
 	return read
+}
+
+// openFlags are the flags of a call that opens. creat(2) has none, and means these.
+func openFlags(c *arch.Call) uint64 {
+	switch v, how := c.Arg("flags"), c.Arg("how"); {
+	case c.Name == "creat":
+		return constant(c.ABI, "O_CREAT") | constant(c.ABI, "O_WRONLY") | constant(c.ABI, "O_TRUNC")
+	case v != nil:
+		return v.Raw
+	case how != nil && how.Field("flags") != nil:
+		return how.Field("flags").Raw
+	}
+	return 0
 }
 
 func constant(abi arch.ABI, name string) uint64 {

@@ -23,7 +23,6 @@ func (c *compilation) lower(abi arch.ABI, id arch.ID, list *[]entry) (clauses []
 			action = filter.Notify
 		}
 		c.explain(abi, id, e, action, exact)
-		c.prog.Notifies = c.prog.Notifies || action == filter.Notify
 		for _, a := range alternatives {
 			clauses = append(clauses, filter.Clause{When: a, Then: action})
 		}

@@ -78,28 +78,20 @@ func needs() map[string][]need {
 // openNeeds are the rights that open's flags ask for (security/landlock/fs.c, get_required_file_open_access). Whether O_CREAT makes
 // a file is not known.
 func openNeeds(c *arch.Call) []need {
-	flags := uint64(0)
-	if v := c.Arg("flags"); v != nil {
-		flags = v.Raw
-	} else if how := c.Arg("how"); how != nil && how.Field("flags") != nil {
-		flags = how.Field("flags").Raw
-	}
-	constant := func(name string) uint64 {
-		v, _ := arch.LookupConst(name, c.ABI)
-		return v
-	}
+	flags := openFlags(c)
+	has := func(name string) bool { f := constant(c.ABI, name); return flags&f == f }
 	right := landlockabi.FS(0)
-	switch mode := flags & constant("O_ACCMODE"); {
-	case c.Name == "creat", mode == constant("O_WRONLY"):
+	switch mode := flags & constant(c.ABI, "O_ACCMODE"); {
+	case mode == constant(c.ABI, "O_WRONLY"):
 		right = landlockabi.WriteFile
-	case mode == constant("O_RDWR"):
+	case mode == constant(c.ABI, "O_RDWR"):
 		right = landlockabi.ReadFile | landlockabi.WriteFile
-	case flags&constant("O_DIRECTORY") == constant("O_DIRECTORY"):
+	case has("O_DIRECTORY"):
 		right = landlockabi.ReadDir
 	default:
 		right = landlockabi.ReadFile
 	}
-	if flags&constant("O_TRUNC") != 0 || c.Name == "creat" {
+	if has("O_TRUNC") {
 		right |= landlockabi.Truncate
 	}
 	return []need{{"pathname", right, false}}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -220,7 +221,7 @@ func container(t *testing.T, mode string, ids int, flags uintptr) *helper {
 	}
 	h := startHelper(t, mode, attr)
 	if len(h.said.Errors) > 0 {
-		missing(t, "make a container: %v", h.said.Errors)
+		testneed.Missing(t, "make a container: %v", h.said.Errors)
 	}
 	return h
 }
@@ -275,7 +276,7 @@ func TestMountNamespaceOnly(t *testing.T) {
 	needRoot(t)
 	h := startHelper(t, "tmpfs", &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS})
 	if len(h.said.Errors) > 0 {
-		missing(t, "mount: %v", h.said.Errors)
+		testneed.Missing(t, "mount: %v", h.said.Errors)
 	}
 	s := starter(t, Options{})
 	id, err := identityOf(s, h.Process.Pid)
@@ -361,7 +362,7 @@ func TestUnprivileged(t *testing.T) {
 	h := startHelper(t, "unprivileged", attr)
 	for _, e := range h.said.Errors {
 		if strings.HasPrefix(e, "fork/exec") {
-			missing(t, "no user namespaces for users: %v", e)
+			testneed.Missing(t, "no user namespaces for users: %v", e)
 		}
 		t.Error(e)
 	}
@@ -371,7 +372,7 @@ func TestUnprivileged(t *testing.T) {
 func TestNobodyReadsTheTask(t *testing.T) {
 	needRoot(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		missing(t, "needs setpriv: %v", err)
+		testneed.Missing(t, "needs setpriv: %v", err)
 	}
 	credential := &syscall.Credential{Uid: 1234, Gid: 1234}
 	h := startHelper(t, "exposed", &syscall.SysProcAttr{Credential: credential})

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -35,19 +36,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// missing skips the test, or fails it where everything must be there.
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("STEAD_REQUIRE") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "only root may take any identity")
+		testneed.Missing(t, "only root may take any identity")
 	}
 }
 
@@ -107,7 +99,7 @@ func startHelper(t testing.TB, mode string, attr *syscall.SysProcAttr, args ...s
 	h.in, _ = h.StdinPipe()
 	out, _ := h.StdoutPipe()
 	if err := h.Start(); err != nil {
-		missing(t, "start helper %s: %v", mode, err)
+		testneed.Missing(t, "start helper %s: %v", mode, err)
 	}
 	t.Cleanup(h.end)
 	if err := json.NewDecoder(out).Decode(&h.said); err != nil {
