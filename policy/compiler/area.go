@@ -71,7 +71,7 @@ func (c *compilation) shortForms() {
 	for i := range c.prog.Landlock.Rest {
 		r := &c.prog.Landlock.Rest[i]
 		if judged := r.Area == landlock.Files && c.files != nil || r.Area == landlock.Network && c.net != nil ||
-			r.Area == landlock.Exec && c.files != nil && c.o.List != nil && c.splits(&policy.Pattern{Pos: r.Pos}); !judged {
+			r.Area == landlock.Exec && c.files != nil && c.splits(c.execPattern(r.Pos)); !judged {
 			c.rest(r)
 		}
 	}

@@ -89,7 +89,7 @@ func (c *compilation) besideRefused(list []policy.Pattern) (out []policy.Pattern
 	}
 	for i := range list {
 		p := list[i]
-		if p.Glob || c.o.List == nil || !c.splits(&p) {
+		if !c.splits(&p) {
 			out = append(out, p)
 			continue
 		}
@@ -101,15 +101,35 @@ func (c *compilation) besideRefused(list []policy.Pattern) (out []policy.Pattern
 	return out
 }
 
-// splits says whether a path is one of those that Landlock cannot say because of something refused inside, by a plain path.
+// splits says whether what lies beside the refused paths in a hierarchy can stand for it. Of a glob nobody knows what it will refuse,
+// and a hierarchy that is refused itself has nothing beside.
 func (c *compilation) splits(p *policy.Pattern) bool {
-	for i := range c.prog.Landlock.Rest {
-		r := &c.prog.Landlock.Rest[i]
-		if r.Area == landlock.Exec && r.Pos == p.Pos && !strings.Contains(r.Reason, "*") {
-			return true
+	at, inside := path.Clean(p.Path), false
+	for _, list := range [][]policy.Pattern{c.doc.Files.Hide, c.doc.Files.Refuse} {
+		for i := range list {
+			for _, refused := range c.resolved(fixedPart(&list[i])) {
+				if within(at, refused) || list[i].Glob && within(refused, at) {
+					return false
+				}
+				inside = inside || within(refused, at)
+			}
 		}
 	}
-	return false
+	return inside && !p.Glob && c.o.List != nil
+}
+
+// execPattern is the entry of an exec list that stands at a place.
+func (c *compilation) execPattern(pos policy.Pos) *policy.Pattern {
+	lists := [][]policy.Pattern{c.doc.Files.Exec}
+	if c.doc.Exec != nil {
+		lists = append(lists, c.doc.Exec.Allow)
+	}
+	for _, list := range lists {
+		if i := slices.IndexFunc(list, func(p policy.Pattern) bool { return p.Pos == pos }); i >= 0 {
+			return &list[i]
+		}
+	}
+	return &policy.Pattern{Glob: true} // there is none: nothing splits
 }
 
 // beside is all that a directory holds but what is refused.

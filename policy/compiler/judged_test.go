@@ -169,3 +169,19 @@ func TestJudgedExecution(t *testing.T) {
 		t.Errorf("may be executed: %q; %v", got, p.Warnings)
 	}
 }
+
+// What lies beside cannot stand for everything: globs may refuse anything, and what is refused itself has nothing beside.
+func TestJudgedExecutionRefused(t *testing.T) {
+	o := everything()
+	o.List = func(string) []string { return []string{"a"} }
+	for _, files := range []string{
+		"{read: [/], exec: [/usr], hide: [/usr/keys], deny: ['/usr/**/*.so']}",
+		"{read: [/], exec: ['/usr/*/bin'], hide: [/srv]}",
+		"{read: [/], exec: [/srv/bin], hide: [/srv]}",
+		"{read: [/], exec: [/srv], deny: [/srv]}",
+	} {
+		if _, err := Compile(load(t, "default: allow\nfiles: "+files+"\n"), o); err == nil {
+			t.Errorf("%s compiles", files)
+		}
+	}
+}
