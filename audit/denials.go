@@ -2,6 +2,7 @@ package audit
 
 import (
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/stead-project/stead/arch"
@@ -42,7 +43,7 @@ func (s *denialSink) Record(e *Event) {
 	s.next.Record(e)
 }
 
-// appendDenial is two lines: what was refused, and what would allow it.
+// appendDenial is two lines: what was refused, and what would allow it, if one knows.
 func appendDenial(b []byte, e *Event) []byte {
 	b = append(b, "stead: refused "...)
 	b = e.Call.AppendText(b, &arch.TextOptions{})
@@ -57,8 +58,10 @@ func appendDenial(b []byte, e *Event) []byte {
 	if e.Decision.Reason != "" {
 		b = append(append(b, ": "...), e.Decision.Reason...)
 	}
-	b = append(b, "\nstead: to allow it: "...)
-	return append(append(b, remedy(e)...), '\n')
+	if way := remedy(e); way != "" {
+		b = append(append(b, "\nstead: to allow it: "...), way...)
+	}
+	return append(b, '\n')
 }
 
 // remedy is the rule, or the entry of a short form, that would allow a call. A rule that allows what a short form's guard refuses
@@ -69,10 +72,34 @@ func remedy(e *Event) string {
 	if e.Decision.Rule == "network" {
 		return "an entry of network: for it (stead policy check says whether it can be enforced here)"
 	}
+	if mounting(name) {
+		return mountRemedy(e)
+	}
 	if path := c.Arg("pathname"); path != nil && path.State == arch.OK && strings.HasPrefix(string(path.Bytes), "/") {
 		return "files: {" + area(c) + ": [" + string(path.Bytes) + "]}, or - {calls: [" + name + "], then: allow}"
 	}
 	return "- {calls: [" + name + "], then: allow}"
+}
+
+// mounting says whether a call is about mounts: allowing it is of no use to who may not mount.
+func mounting(name string) bool {
+	switch name {
+	case "mount", "umount", "umount2", "fsopen", "fsconfig", "fspick", "fsmount", "move_mount", "open_tree", "open_tree_attr", "mount_setattr":
+		return true
+	}
+	return false
+}
+
+func mountRemedy(e *Event) string {
+	if e.Decision.Reason != "" {
+		return "" // it says itself what is wrong
+	}
+	for _, name := range []string{"filesystemtype", "fsname"} {
+		if v := e.Call.Arg(name); v != nil && v.State == arch.OK && len(v.Bytes) > 0 {
+			return "- {calls: [" + e.Call.Name + "], when: '" + name + " == " + strconv.Quote(string(v.Bytes)) + "', then: perform}"
+		}
+	}
+	return "- {calls: [" + e.Call.Name + "], then: perform}"
 }
 
 // area is the list of files: that a call's access belongs to.

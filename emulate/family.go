@@ -29,37 +29,26 @@ type Support struct {
 	// Checked: the call is judged by the paths that it means, and then the kernel runs it. What it reaches if its path is exchanged
 	// meanwhile is of no use: every later call is judged by what it really reaches.
 	Checked bool
-	// Granted: the call is performed with rights that the target does not have. A policy has to say so for just such calls.
-	Granted bool
+	// As: who performs it. With rights that the target does not have, a policy has to say so for just such calls.
+	As policy.As
 }
 
-// A Range is what some families perform together.
-type Range struct {
-	Performable arch.Selection // with the target's own rights
-	Granted     arch.Selection // with more
-	Checked     arch.Selection // judged only
-}
-
-// RangeOf sorts calls. A call that two families perform is the first one's.
-func RangeOf(families ...[]Support) (r Range) {
-	var known arch.Selection
+// RangeOf is what families perform together.
+func RangeOf(families ...[]Support) (r policy.Range) {
 	for _, list := range families {
 		for _, s := range list {
 			id, ok := arch.LookupID(s.Call)
-			if !ok || known.Has(id) {
-				continue
-			}
-			known.Add(id)
 			switch {
+			case !ok:
 			case s.Checked:
 				r.Checked.Add(id)
-			case s.Granted:
-				r.Granted.Add(id)
 			default:
-				r.Performable.Add(id)
+				r.As[s.As].Add(id)
 			}
 		}
 	}
+	r.Performable = r.As[policy.AsTarget]
+	r.Granted = r.As[policy.AsSupervisor].Minus(r.Performable).Minus(r.Checked)
 	return r
 }
 
@@ -91,8 +80,8 @@ type Work interface {
 	End()
 }
 
-// A Forcer is a Work that mounts. Force comes before Perform, with the MS_* flags that are added to what the call mounts.
-type Forcer interface{ Force(flags uint64) }
+// A Grantee is a Work that a rule may say more to: Grant comes before Perform. What is given is read-only.
+type Grantee interface{ Grant(g *policy.Grant) }
 
 // An Env is what performing may use of the supervisor.
 type Env struct {

@@ -47,10 +47,11 @@ func (s *Server) handle(l *leader) (ended bool) {
 
 // begin finds room for a call that a family performs; nil for every other call.
 func (s *Server) begin(l *leader, id arch.ID) Work {
-	f, ok := s.o.Table.familyOf(id)
+	f, ok := s.o.Table.familyOf(id, s.as(id))
 	if !ok || l.mem == nil {
 		return nil
 	}
+	l.family = f
 	return l.hands.work(f)
 }
 
@@ -81,7 +82,7 @@ func (s *Server) handleDecoded(l *leader, w Work) (ended bool) {
 		return true
 	}
 	l.req = policy.Request{Call: l.call, Caller: l.ev.Caller}
-	if w != nil && !s.o.Table.performs(l.call.ID) {
+	if w != nil && !s.o.Table.performs(l.call.ID, l.family) {
 		w.End() // a multiplexer that carries another call
 		w = nil
 	}
@@ -104,7 +105,7 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 			w.End()
 		}
 	}()
-	t, err := l.hands.thread(l.call.ID)
+	t, err := l.hands.thread(l.family)
 	if err != nil {
 		s.finish(&l.ev, l.n.ID, policy.Denial(0, "no thread to perform on: "+err.Error()))
 		return true
@@ -119,8 +120,8 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 		return true
 	}
 	l.ev.Decision = d
-	if f, ok := w.(Forcer); ok {
-		f.Force(d.Force)
+	if g, ok := w.(Grantee); ok {
+		g.Grant(d.Grant)
 	}
 	r := w.Perform(d.Hide, false)
 	if r.kind == resultLater {

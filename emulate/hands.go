@@ -2,8 +2,6 @@ package emulate
 
 import (
 	"runtime"
-
-	"github.com/stead-project/stead/arch"
 )
 
 // hands are what one of the supervisor's threads needs for performing the families' calls. They are made when they are first
@@ -29,10 +27,9 @@ func (h *hands) work(family int) Work {
 // give hands over the room for a call, with the call in it.
 func (h *hands) give(family int) { h.works[family] = nil }
 
-// thread makes the calling thread one that performs a call's family. The goroutine stays locked to it, so that it ends with it and
+// thread makes the calling thread one that performs a family's calls. The goroutine stays locked to it, so that it ends with it and
 // serves nothing else.
-func (h *hands) thread(id arch.ID) (Thread, error) {
-	family, _ := h.table.familyOf(id)
+func (h *hands) thread(family int) (Thread, error) {
 	if h.threads[family] != nil {
 		return h.threads[family], nil
 	}

@@ -30,7 +30,8 @@ type leader struct {
 	req  policy.Request
 	ev   audit.Event
 
-	hands hands // for the families' calls
+	hands  hands // for the families' calls
+	family int   // that performs the call at hand
 }
 
 // lead starts a leader and makes it the current one.

@@ -16,6 +16,7 @@ type Result struct {
 	closeOnExec bool
 	exact       bool // close fd before the target goes on
 	final       bool
+	reason      string // the supervisor refuses it
 	out         [2]Out
 	more        []Out
 }
@@ -83,6 +84,12 @@ func (r Result) Scatter(list []Out) Result {
 // Final makes EINTR what the target gets, whether the handler that interrupted the call was installed to repeat calls or not.
 func (r Result) Final() Result {
 	r.final = true
+	return r
+}
+
+// Refused makes a failure a refusal of the supervisor's own, with its reason for the record.
+func (r Result) Refused(reason string) Result {
+	r.reason = reason
 	return r
 }
 

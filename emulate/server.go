@@ -24,16 +24,17 @@ import (
 
 // Options of a Server. Every zero value is a sensible default.
 type Options struct {
-	Decider  policy.Decider // nil: deny everything
-	Sink     audit.Sink     // nil: nothing is recorded
-	Table    *Table         // calls that can be performed; nil: none
-	Logger   hclog.Logger   // nil: silent
-	Targets  Targets        // what is known of the callers; nil: nothing, calls are decoded from their registers
-	Decoder  arch.Decoder   // its bounds are used
-	Workers  int            // calls performed by functions, or waited in, at once; 0: 64
-	Deadline time.Duration  // for one call, from reception to answer; 0: 30 s
-	Stall    time.Duration  // after which a leader is replaced; 0: 20 ms
-	Leaders  int            // leaders that may be stalled at once; 0: 64
+	Decider  policy.Decider          // nil: deny everything
+	Sink     audit.Sink              // nil: nothing is recorded
+	Table    *Table                  // calls that can be performed; nil: none
+	As       func(arch.ID) policy.As // who performs a call; nil: its target
+	Logger   hclog.Logger            // nil: silent
+	Targets  Targets                 // what is known of the callers; nil: nothing, calls are decoded from their registers
+	Decoder  arch.Decoder            // its bounds are used
+	Workers  int                     // calls performed by functions, or waited in, at once; 0: 64
+	Deadline time.Duration           // for one call, from reception to answer; 0: 30 s
+	Stall    time.Duration           // after which a leader is replaced; 0: 20 ms
+	Leaders  int                     // leaders that may be stalled at once; 0: 64
 }
 
 // Statistics count what a server has done.
@@ -145,6 +146,14 @@ func (s *Server) close() {
 	case <-time.After(abandon):
 	}
 	s.work.close()
+}
+
+// as says who performs a call.
+func (s *Server) as(id arch.ID) policy.As {
+	if s.o.As == nil {
+		return policy.AsTarget
+	}
+	return s.o.As(id)
 }
 
 // Statistics reads the counters.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
 )
 
 // A Performer carries out one call in the target's stead. It gets copies of the arguments and an Env, and no way to read the
@@ -14,7 +15,7 @@ type Performer func(ctx context.Context, env *Env, call *arch.Call) Result
 type Table struct {
 	performers [arch.NumIDs]Performer
 	families   []Family
-	family     [arch.NumIDs]uint8 // position in families, plus 1
+	family     [policy.NumAs][arch.NumIDs]uint8 // position in families, plus 1
 }
 
 // An Entry is a row of a Table.
@@ -36,7 +37,7 @@ func NewTable(entries ...Entry) (*Table, error) {
 	return t, nil
 }
 
-// Families builds a table of families. A call that two of them perform is the first one's.
+// Families builds a table of families. A call that two of them perform for one As is the first one's.
 func Families(list ...Family) (*Table, error) {
 	t := &Table{families: list}
 	for i, f := range list {
@@ -45,8 +46,8 @@ func Families(list ...Family) (*Table, error) {
 			if !ok {
 				return nil, &UnknownCallError{Call: s.Call}
 			}
-			if t.family[id] == 0 {
-				t.family[id] = uint8(i + 1)
+			if at := &t.family[s.As][id]; *at == 0 {
+				*at = uint8(i + 1)
 			}
 		}
 	}
@@ -63,13 +64,27 @@ func (e *UnknownCallError) Error() string { return "no ABI has a call " + e.Call
 func (t *Table) performer(id arch.ID) Performer { return t.performers[id] }
 
 // performs says whether a family performs a call.
-func (t *Table) performs(id arch.ID) bool {
-	_, ok := t.familyOf(id)
-	return ok
+func (t *Table) performs(id arch.ID, family int) bool {
+	for as := range t.family {
+		if int(t.family[as][id])-1 == family {
+			return true
+		}
+	}
+	return false
 }
 
-// familyOf is the position of the family that performs a call.
-func (t *Table) familyOf(id arch.ID) (int, bool) { return int(t.family[id]) - 1, t.family[id] != 0 }
+// familyOf is the position of the family that performs a call: the one for an As, or who else does.
+func (t *Table) familyOf(id arch.ID, as policy.As) (int, bool) {
+	if f := t.family[as][id]; f != 0 {
+		return int(f) - 1, true
+	}
+	for _, other := range [...]policy.As{policy.AsTarget, policy.AsSupervisor} {
+		if f := t.family[other][id]; f != 0 {
+			return int(f) - 1, true
+		}
+	}
+	return 0, false
+}
 
 // watch are the calls that some family wants to be told of.
 func (t *Table) watch() (s arch.Selection) {

@@ -35,6 +35,7 @@ type job struct {
 	ev      audit.Event
 	perform Performer
 	work    Work        // instead of perform
+	family  int         // of work
 	ended   atomic.Bool // somebody has answered, or is about to
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -62,9 +63,8 @@ func (s *Server) perform(l *leader, d policy.Decision) bool {
 
 // hand gives the leader's call to a worker, because it may block.
 func (s *Server) hand(l *leader, w Work) {
-	family, _ := s.o.Table.familyOf(l.call.ID)
-	l.hands.give(family)
-	j := &job{n: l.n, call: l.call, ev: l.ev, work: w}
+	l.hands.give(l.family)
+	j := &job{n: l.n, call: l.call, ev: l.ev, work: w, family: l.family}
 	l.refresh()
 	s.work.add(j)
 }
@@ -153,7 +153,7 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 	if j.work == nil {
 		return j.perform(j.ctx, &Env{ID: j.n.ID, TID: int(j.n.TID), source: s.src}, j.call)
 	}
-	t, err := h.thread(j.call.ID)
+	t, err := h.thread(j.family)
 	if err != nil {
 		j.ev.Decision = policy.Denial(0, "no thread to perform on: "+err.Error())
 		return Result{}
@@ -228,6 +228,11 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 	case resultValue:
 		s.answer(ev, id, r.value, 0)
 	case resultErrno:
+		if r.reason != "" {
+			ev.Decision.Verdict, ev.Decision.Errno, ev.Decision.Reason = policy.Deny, r.errno, r.reason
+			s.deny(ev, id)
+			return
+		}
 		s.answer(ev, id, 0, r.errno)
 	case resultFile:
 		s.inject(ev, id, r, by)

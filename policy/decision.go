@@ -45,7 +45,7 @@ type Decision struct {
 	Note    string        // what else is to be known of the call, for the record
 	Version uint64        // of the policy
 	Hide    Hider         // of Perform: what a listing leaves out; nil: nothing
-	Force   uint64        // of Perform: MS_* flags (include/uapi/linux/mount.h) that are added to what the call mounts
+	Grant   *Grant        // of Perform: what the rule says of how; nil: nothing
 }
 
 // A Hider knows paths that nobody is to know of.
@@ -82,6 +82,15 @@ type Paths interface {
 	Held(arg int) bool
 	// New says whether nothing is there that argument arg leads to, so that the call would make it.
 	New(arg int) bool
+}
+
+// Mounts are Paths of a call that mounts or unmounts.
+type Mounts interface {
+	Paths
+	// Initial says whether argument arg leads to a mount that the container began with; known false: there is no telling.
+	Initial(arg int) (initial, known bool)
+	// FSType is the type of the file system that argument arg leads to, as mountinfo has it.
+	FSType(arg int) (name string, known bool)
 }
 
 // A Decider decides calls. It must be safe for use by several goroutines, must not block, and has no error result: what cannot

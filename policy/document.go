@@ -57,7 +57,8 @@ type Rule struct {
 	When   Condition      // Text "" holds always
 	Then   Action         //
 	Race   bool           // race: accepted
-	Force  []string       // of perform: mount flags that are added
+	Grant  Grant          // of perform, but for its Sources
+	From   []Pattern      // sources: where block devices and images may be mounted from
 	Source string         // the YAML of the rule, for messages
 }
 

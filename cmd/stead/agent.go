@@ -20,7 +20,6 @@ import (
 
 // agentFlags are the flags of stead agent.
 type agentFlags struct {
-	grant                         bool
 	listen, lxc, control, metrics string
 	public                        bool
 	options                       oci.Options
@@ -48,7 +47,6 @@ way end, and then stops.`,
 	fs.StringVar(&f.control, "control", "", "socket for stead agent ps; default: control.sock beside the first of the others")
 	fs.StringVar(&f.metrics, "metrics", "", "serve /metrics and /healthz on HOST:PORT, of the loopback interface, or unix:PATH")
 	fs.BoolVar(&f.public, "metrics-public", false, "let --metrics be an address that other machines can reach")
-	fs.BoolVar(&f.grant, "grant", false, "device nodes, owners and attributes too are given with the agent's rights where a policy says perform")
 	o := &f.options
 	fs.StringVar(&o.Policies, "policies", "", "directory of policies: NAME is the file NAME.yaml")
 	fs.StringVar(&o.Default, "default", "", "policy of containers that name none; without one their calls are denied")
@@ -73,7 +71,7 @@ func (f *agentFlags) run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	f.options.Logger, f.options.Load, f.options.Families = log, loader(f.grant), oci.Families(f.grant)
+	f.options.Logger, f.options.Load, f.options.Families = log, loadForContainers, oci.Families()
 	a, err := oci.New(f.options)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestAgentPolicies(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		prog, err := loadForContainers(file, false)
+		prog, err := loadForContainers(file)
 		if says == "" && (err != nil || !prog.Performs) {
 			t.Errorf("%s: %v", text, err)
 		}

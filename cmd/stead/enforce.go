@@ -43,7 +43,7 @@ func (e *enforcement) close() {
 
 // apply puts a session under the policy.
 func (e *enforcement) apply(o *session.Options) {
-	o.Filter, o.Landlock, o.Perform = e.filter, e.landlock, e.prog.Performs
+	o.Filter, o.Landlock, o.Perform, o.Server.As = e.filter, e.landlock, e.prog.Performs, e.prog.As
 	o.Decider = func(a session.Asker) policy.Decider {
 		return e.prog.Decider(func(c policy.Caller) cond.CallerInfo { return a.Caller(c) })
 	}

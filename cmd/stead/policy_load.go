@@ -69,9 +69,8 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 	if err != nil {
 		abi = 0
 	}
-	r := performs()
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch(), Resolve: resolve, List: list, Lookup: lookup})
+		Range: performs(), Watch: perform.Watch(), Resolve: resolve, List: list, Lookup: lookup})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -111,7 +110,7 @@ func lookup(host string) ([]netip.Addr, error) {
 }
 
 // performs is what the supervisor of `stead run` performs.
-func performs() emulate.Range { return emulate.RangeOf(perform.Calls(), container.Calls()) }
+func performs() policy.Range { return emulate.RangeOf(perform.Calls(), container.Calls()) }
 
 // printWarning is for verbs that are about the policy itself.
 func printWarning(w compiler.Warning) { fmt.Fprintln(os.Stderr, w) }

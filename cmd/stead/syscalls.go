@@ -58,7 +58,7 @@ type syscallRow struct {
 func syscallRows(a arch.ABI) (rows []syscallRow) {
 	byDefault, all := policy.TraceDefault(), policy.TraceAll()
 	support := map[string]emulate.Support{}
-	for _, s := range slices.Concat(perform.Calls(), container.Calls()) {
+	for _, s := range slices.Concat(container.Calls(), perform.Calls()) {
 		support[s.Call] = s
 	}
 	for nr, name := range a.Calls() {

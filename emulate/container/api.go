@@ -15,9 +15,9 @@ import (
 const sysOpenTreeAttr = 467
 
 // apiRows are the calls that mount by descriptors: Linux 5.2, mount_setattr 5.12, open_tree_attr 6.15.
-func apiRows(o Options) []row {
+func apiRows() []row {
 	tree := []pathArg{{text: 1, dir: 0, flags: 2, stay: unix.AT_SYMLINK_NOFOLLOW, empty: unix.AT_EMPTY_PATH, null: unix.AT_EMPTY_PATH}}
-	list := []row{
+	return []row{
 		{call: "fsopen", texts: []int{0}, do: fsopen},
 		{call: "fsconfig", texts: []int{2, 3}, do: fsconfig, slow: always,
 			paths: []pathArg{{text: 3, dir: 4, flags: 1, empty: unix.FSCONFIG_SET_PATH_EMPTY, only: func(o *op) bool { return o.setsPath() }}}},
@@ -31,12 +31,6 @@ func apiRows(o Options) []row {
 		{call: "open_tree_attr", texts: []int{1}, raw: []rawArg{{ptr: 3, size: 4, most: 4096}}, do: openTree(0), paths: tree, note: standInNote},
 		{call: "mount_setattr", texts: []int{1}, raw: []rawArg{{ptr: 3, size: 4, most: 4096}}, do: mountSetattr, paths: tree},
 	}
-	if o.NoMountAPI {
-		for i := range list {
-			list[i].paths, list[i].do = nil, func(*op) emulate.Result { return emulate.Errno(unix.ENOSYS) }
-		}
-	}
-	return list
 }
 
 const standInNote = "the descriptor stands for the mount; nothing but the calls of the mount API takes it for one"
@@ -102,7 +96,7 @@ func (o *op) ownProcesses(call caller, fs int) syscall.Errno {
 // giveContext gives the caller the descriptor itself: what it may do with it, the kernel asks for the caller's own rights.
 func (o *op) giveContext(fd int, errno syscall.Errno, t *fsType, closeOnExec bool) emulate.Result {
 	if errno == 0 {
-		errno = o.f.opened.add(o.f, fd, t, o.env.TID)
+		errno = o.f.opened.add(o, fd, t)
 	}
 	if errno != 0 {
 		unix.Close(fd)
@@ -183,9 +177,12 @@ func fsconfig(o *op) emulate.Result {
 	if fd >= 0 && cmd <= unix.FSCONFIG_SET_FD && slices.Contains(refused, key) && (x.kind == nil || x.kind.made != device || key != "source") {
 		return o.refuse("option " + key + " would mean the supervisor's")
 	}
+	if v := (option{key: key, value: o.text(3).Text(), flag: cmd != unix.FSCONFIG_SET_STRING}); cmd <= unix.FSCONFIG_SET_FD && (o.refuses(v) || x.grant.refuses(v)) {
+		return o.refuse("the policy refuses option " + v.String())
+	}
 	switch {
 	case cmd == unix.FSCONFIG_SET_STRING && x.kind != nil && o.text(3).Ended() && o.int(4) == 0 && key != "":
-		return result(0, o.setString(call, fd, x.kind, option{key: key, value: o.text(3).Text()}))
+		return result(0, o.setString(call, fd, x, option{key: key, value: o.text(3).Text()}))
 	case cmd == unix.FSCONFIG_SET_BINARY:
 		return o.setBinary(call, fd)
 	case o.setsPath():
@@ -198,7 +195,8 @@ func fsconfig(o *op) emulate.Result {
 }
 
 // setString sets an option whose value may mean something of the caller's.
-func (o *op) setString(call caller, fs int, t *fsType, v option) syscall.Errno {
+func (o *op) setString(call caller, fs int, x fsContext, v option) syscall.Errno {
+	t := x.kind
 	list := []setting{{option: v}}
 	errno := syscall.Errno(0)
 	switch {
@@ -209,7 +207,7 @@ func (o *op) setString(call caller, fs int, t *fsType, v option) syscall.Errno {
 	case t.made == layered:
 		list, errno = o.layers(v)
 	case t.made == device && v.key == "source":
-		list[0].value, errno = o.deviceNamed(v.value)
+		list[0].value, errno = o.deviceNamed(&x.grant, v.value)
 	}
 	for _, s := range list {
 		if errno == 0 {
@@ -220,12 +218,16 @@ func (o *op) setString(call caller, fs int, t *fsType, v option) syscall.Errno {
 }
 
 // deviceNamed is where the supervisor has the device that the caller names.
-func (o *op) deviceNamed(path string) (string, syscall.Errno) {
+func (o *op) deviceNamed(g *lending, path string) (string, syscall.Errno) {
 	fd, errno := o.pathFD(path)
 	if errno != 0 {
 		return "", errno
 	}
-	path, _, errno = o.blockSource(fd, o.force)
+	if !g.mayMountFrom(o.linkOf(fd)) {
+		o.refuse("no rule's sources has " + o.linkOf(fd))
+		return "", unix.EPERM
+	}
+	path, _, errno = o.blockSource(fd, g.Force|o.grant.Force, true)
 	return path, errno
 }
 
@@ -273,15 +275,15 @@ func fsmount(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	made := x.kind != nil && x.kind.made >= outside && o.foreign(nsUser)
-	attrs := uint64(o.flags(2)) | mountAttrs(o.force)
+	attrs := uint64(o.flags(2)) | mountAttrs(o.grant.Force|x.grant.Force)
 	if made {
 		attrs |= mountAttrs(safe)
 	}
-	if x.kind != nil && x.kind.made == device && o.f.o.Images {
+	if x.kind != nil && x.kind.made == device {
 		attrs |= unix.MOUNT_ATTR_NODEV // it may be a file's
 	}
 	tree, errno := opened(call(unix.SYS_FSMOUNT, uintptr(fd), uintptr(o.flags(1)|unix.FSMOUNT_CLOEXEC), uintptr(attrs)))
-	if errno == 0 && made && o.f.o.IDMap {
+	if errno == 0 && made && (o.grant.IDMap || x.grant.IDMap) {
 		errno = o.idmap(tree)
 	}
 	return o.giveTree(tree, errno, o.flags(1)&unix.FSMOUNT_CLOEXEC != 0)
@@ -337,7 +339,7 @@ func (o *op) attributes() uintptr {
 		return o.block(b)
 	}
 	order := o.call.ABI.ByteOrder()
-	set, forced := order.Uint64(b), mountAttrs(o.force)
+	set, forced := order.Uint64(b), mountAttrs(o.grant.Force)
 	if forced&unix.MOUNT_ATTR__ATIME != 0 {
 		forced |= unix.MOUNT_ATTR__ATIME
 	}

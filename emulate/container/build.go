@@ -199,7 +199,7 @@ func (o *op) attachMade(tree int, errno syscall.Errno) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	if o.f.o.IDMap && o.foreign(nsUser) {
+	if o.grant.IDMap && o.foreign(nsUser) {
 		if errno := o.idmap(tree); errno != 0 {
 			return emulate.Errno(errno)
 		}
@@ -236,7 +236,11 @@ func (o *op) mountDevice(t *fsType, flags uint64, options []option) emulate.Resu
 	if o.foreign(nsUser) {
 		flags |= safe
 	}
-	path, image, errno := o.blockSource(p.fd, flags)
+	listed := o.grant.mayMountFrom(o.linkOf(p.fd))
+	if o.grant.Sources != nil && !listed {
+		return o.refuse("the rule's sources do not have " + o.linkOf(p.fd))
+	}
+	path, image, errno := o.blockSource(p.fd, flags, listed)
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
@@ -247,14 +251,14 @@ func (o *op) mountDevice(t *fsType, flags uint64, options []option) emulate.Resu
 	return o.attachMade(tree, errno)
 }
 
-// blockSource is where the supervisor has the block device that is held, or that it makes of a file.
-func (o *op) blockSource(fd int, flags uint64) (path string, image bool, errno syscall.Errno) {
+// blockSource is where the supervisor has the block device that is held, or that it makes of a file, if that may be.
+func (o *op) blockSource(fd int, flags uint64, image bool) (path string, isImage bool, errno syscall.Errno) {
 	st, _ := statOf(fd, unix.STATX_BASIC_STATS)
 	switch {
 	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
 		path, errno = o.blockDevice(fd, unix.Mkdev(st.Rdev_major, st.Rdev_minor), flags)
 		return path, false, errno
-	case st.Mode&unix.S_IFMT == unix.S_IFREG && o.f.o.Images:
+	case st.Mode&unix.S_IFMT == unix.S_IFREG && image:
 		path, errno = o.loop(fd, flags)
 		return path, true, errno
 	}

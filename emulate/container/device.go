@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
 )
 
 func deviceRows() []row {
@@ -21,15 +22,6 @@ func deviceRows() []row {
 }
 
 const mknodNote = "in a user namespace, the machine's device is bound to an empty file: the kernel makes no devices there"
-
-// usualDevices are harmless by nature, or ask for rights themselves when they are used (Documentation/admin-guide/devices.txt).
-func usualDevices() []Device {
-	list := []Device{{unix.S_IFCHR, 10, 229}, {unix.S_IFCHR, 10, 200}} // fuse, net/tun
-	for _, minor := range []uint32{3, 5, 7, 8, 9} {                    // null, zero, full, random, urandom
-		list = append(list, Device{unix.S_IFCHR, 1, minor})
-	}
-	return append(list, Device{unix.S_IFCHR, 5, 0}, Device{unix.S_IFCHR, 5, 1}) // tty, console
-}
 
 // mknod: mode is its position; the device's number follows it.
 func mknod(mode int) func(o *op) emulate.Result {
@@ -56,11 +48,15 @@ func mknod(mode int) func(o *op) emulate.Result {
 // mayMake says whether the call makes a device, and one that is granted. A whiteout is nobody's privilege (vfs_mknod() of fs/namei.c).
 func (o *op) mayMake(bits, dev uint32) bool {
 	kind := bits & unix.S_IFMT
-	if kind != unix.S_IFCHR && kind != unix.S_IFBLK || dev == 0 {
+	if kind != unix.S_IFCHR && kind != unix.S_IFBLK || dev == 0 || !o.grant.lends() {
 		return false
 	}
-	d := Device{kind, unix.Major(uint64(dev)), unix.Minor(uint64(dev))}
-	return slices.Contains(usualDevices(), d) || slices.Contains(o.f.o.Devices, d)
+	list := o.grant.Devices
+	if list == nil {
+		list = policy.HarmlessDevices()
+	}
+	major, minor := unix.Major(uint64(dev)), unix.Minor(uint64(dev))
+	return slices.ContainsFunc(list, func(d policy.Device) bool { return d.Is(kind, major, minor) })
 }
 
 func (o *op) makeNode(a *actor, bits, dev uint32) emulate.Result {

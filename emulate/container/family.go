@@ -13,6 +13,7 @@ import (
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/internal/procself"
+	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -21,29 +22,11 @@ type Options struct {
 	Targets *unotify.Targets
 	Logger  hclog.Logger // nil: silent
 
-	// NoMountAPI makes fsopen and its relatives fail with ENOSYS, so that programs fall back to mount(2).
-	NoMountAPI bool
 	// OwnMounts allows mounting for callers in the supervisor's own mount namespace. They are in no container; what they mount is the
 	// machine's.
 	OwnMounts bool
-	// Images lets block file systems be mounted from regular files, through a loop device that goes when its mount does.
-	Images bool
-	// IDMap gives file systems that only the supervisor can mount the ids of the caller's user namespace: what is root's on the device
-	// is the container's root's. Linux 5.12, and a file system that can (mount_setattr(2)).
-	IDMap bool
-	// Devices are what mknod may make, besides the usual ones: null, zero, full, random, urandom, tty, console, fuse, net/tun, and
-	// overlay's whiteout.
-	Devices []Device
-	// Modules are the names of kernel modules that may be loaded.
-	Modules []string
-	// Modprobe loads them; "": /sbin/modprobe.
+	// Modprobe loads kernel modules; "": /sbin/modprobe.
 	Modprobe string
-}
-
-// A Device is a device number with its type, S_IFCHR or S_IFBLK.
-type Device struct {
-	Type         uint32
-	Major, Minor uint32
 }
 
 // A Family performs containers' calls. It implements emulate.Family.
@@ -60,6 +43,7 @@ type Family struct {
 	pool    pool
 	given   registry
 	opened  contexts
+	initial initialMounts
 	unmount [64]sync.Mutex // by mount namespace: between a look at what is mounted and its going
 	tidying atomic.Bool
 	closed  chan struct{}
@@ -72,7 +56,7 @@ func New(o Options) (*Family, error) {
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
-	f.list = rows(o)
+	f.list = rows()
 	for i := range f.list {
 		id, ok := arch.LookupID(f.list[i].call)
 		if !ok {
@@ -115,8 +99,8 @@ func (f *Family) Calls() []emulate.Support { return Calls() }
 // Calls lists what the family performs.
 func Calls() []emulate.Support {
 	var list []emulate.Support
-	for _, r := range rows(Options{}) {
-		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked, Granted: !r.checked})
+	for _, r := range rows() {
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, Checked: r.checked, As: policy.AsSupervisor})
 	}
 	return list
 }

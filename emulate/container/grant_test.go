@@ -35,24 +35,20 @@ func (w want) check(t *testing.T, got []report) {
 
 func grantScenarios() map[string]scenario {
 	return map[string]scenario{
-		"devices": {prepareTree, grantedDevices},
-		"trusted": {prepareTree, grantedAttributes},
-		"forced":  {prepareTree, forcedFlags},
-		"proc":    {nil, ownProc},
-		"image":   {prepareTree, images},
-		"host":    {nil, func(c *container) { c.err("mount", unix.Mount("x", "/media", "tmpfs", 0, "")) }},
-		"nested":  {nil, nested},
-		"enosys": {nil, func(c *container) {
-			_, err := unix.Fsopen("tmpfs", 0)
-			c.err("fsopen", err)
-			c.err("move_mount", unix.MoveMount(-1, "", -1, "", 0))
-		}},
+		"devices":  {prepareTree, grantedDevices},
+		"trusted":  {prepareTree, grantedAttributes},
+		"forced":   {prepareTree, forcedFlags},
+		"proc":     {nil, ownProc},
+		"image":    {prepareTree, images},
+		"host":     {nil, func(c *container) { c.err("mount", unix.Mount("x", "/media", "tmpfs", 0, "")) }},
+		"nested":   {nil, nested},
 		"race":     {prepareTree, race},
 		"self":     {prepareTree, selfTricks},
 		"chown":    {nil, harmless},
 		"busy":     {prepareTree, busy},
 		"programs": {nil, programs},
 		"many":     {prepareTree, many},
+		"initial":  {prepareTree, initialMountsStay},
 	}
 }
 
@@ -167,7 +163,7 @@ func TestForcedFlags(t *testing.T) {
 		for _, dir := range []string{"t", "b", "c", "d", "e"} {
 			w["/media/"+dir] = "rw,nosuid,nodev,relatime"
 		}
-		w.check(t, supervised(t, p, supervision{force: unix.MS_NOSUID | unix.MS_NODEV}))
+		w.check(t, supervised(t, p, supervision{grant: policy.Grant{Force: unix.MS_NOSUID | unix.MS_NODEV}}))
 	}
 }
 
@@ -250,14 +246,20 @@ func TestImage(t *testing.T) {
 			w["other's"] = "permission denied"
 		}
 		before := loops(t)
-		w.check(t, supervised(t, p, supervision{options: Options{Images: true, IDMap: true}, force: unix.MS_NOSUID}))
+		w.check(t, supervised(t, p, supervision{grant: policy.Grant{IDMap: true, Sources: under(""), Force: unix.MS_NOSUID}}))
 		if after := loops(t); after != before {
 			t.Errorf("loop devices before: %s; after: %s", before, after)
 		}
 		p.Args = []string{image}
 		want{"mount": "block device required"}.check(t, supervised(t, p, supervision{}))
+		want{"mount": "operation not permitted"}.check(t, supervised(t, p, supervision{grant: policy.Grant{Sources: under("/images")}}))
 	}
 }
+
+// under holds for a directory and all below it.
+type under string
+
+func (u under) Holds(path []byte) bool { return strings.HasPrefix(string(path)+"/", string(u)+"/") }
 
 func makeImage(t *testing.T) string {
 	t.Helper()
@@ -319,12 +321,6 @@ func TestNested(t *testing.T) {
 		p.Scenario, p.Drop = "nested", true
 		want{"user namespace only": "true true", "both": "true2"}.check(t, supervised(t, p, supervision{}))
 	}
-}
-
-func TestNoMountAPI(t *testing.T) {
-	needRoot(t)
-	want{"fsopen": "function not implemented", "move_mount": "function not implemented"}.check(t,
-		supervised(t, plan{Scenario: "enosys", Drop: true}, supervision{options: Options{NoMountAPI: true}}))
 }
 
 func harmless(c *container) {

@@ -249,27 +249,9 @@ func parseReports(t *testing.T, out []byte) (list []report) {
 // A supervision is how a plan is run under a supervisor.
 type supervision struct {
 	options Options
-	force   uint64
+	grant   policy.Grant                            // as a rule says it
 	decide  func(r *policy.Request) policy.Decision // nil: everything is performed
 	pid     func(pid int)                           // told of the program
-}
-
-// forced gives works what a policy would force.
-type forced struct {
-	*Family
-	flags uint64
-}
-
-type forcedWork struct {
-	emulate.Work
-	flags uint64
-}
-
-func (f forced) Work() emulate.Work { return &forcedWork{f.Family.Work(), f.flags} }
-
-func (w *forcedWork) Perform(h policy.Hider, wait bool) emulate.Result {
-	w.Work.(*op).Force(w.flags)
-	return w.Work.Perform(h, wait)
 }
 
 var hideOnce sync.Once
@@ -311,13 +293,16 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		t.Fatal(err)
 	}
 	defer child.Listener.Close()
-	table, err := emulate.Families(forced{family, s.force})
+	table, err := emulate.Families(family)
 	if err != nil {
 		t.Fatal(err)
 	}
 	decide := s.decide
 	if decide == nil {
-		decide = func(*policy.Request) policy.Decision { return policy.Decision{Verdict: policy.Perform} }
+		s.grant.As = policy.AsSupervisor
+		decide = func(*policy.Request) policy.Decision {
+			return policy.Decision{Verdict: policy.Perform, Grant: &s.grant}
+		}
 	}
 	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: decider(decide), Table: table,
 		Targets: emulate.FromTargets(targets), Logger: s.options.Logger})

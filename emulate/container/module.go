@@ -125,7 +125,7 @@ func (o *op) load(name string, params int) emulate.Result {
 		return emulate.Errno(unix.EFAULT)
 	case len(s.P) > 1:
 		return o.refuse("a module is loaded with no parameters or not at all")
-	case name == "" || !slices.Contains(o.f.o.Modules, name):
+	case name == "" || !slices.Contains(o.grant.Modules, name):
 		return o.refuse("module " + name + " is none of those that may be loaded")
 	}
 	if _, err := os.Stat("/sys/module/" + name + "/initstate"); err == nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/internal/testneed"
+	"github.com/stead-project/stead/policy"
 )
 
 func modules(c *container) {
@@ -67,7 +68,7 @@ func TestModules(t *testing.T) {
 	const denied = "operation not permitted"
 	want{"finit good": "ok", "init good": "ok", "finit parameters good": denied, "finit flags good": denied, "finit bad": denied, "init bad": denied,
 		"finit garbage": denied, "init garbage": denied, "closed": "bad file descriptor", "nothing": denied}.check(t,
-		supervised(t, p, supervision{options: Options{Modules: []string{"stead_good"}, Modprobe: modprobe}}))
+		supervised(t, p, supervision{grant: policy.Grant{Modules: []string{"stead_good"}}, options: Options{Modprobe: modprobe}}))
 	text, err := os.ReadFile(loaded)
 	if want := strings.Repeat("-b -- stead_good\n", 2); err != nil || string(text) != want {
 		t.Errorf("loaded %q (%v), want %q", text, err, want)

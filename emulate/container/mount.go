@@ -86,9 +86,9 @@ func mount(o *op) emulate.Result {
 	}
 	switch changeOf(flags) {
 	case remounting:
-		return o.remount(flags | o.force)
+		return o.remount(flags | o.grant.Force)
 	case binding:
-		if o.force != 0 && o.pins[1].state == held {
+		if o.grant.Force != 0 && o.pins[1].state == held {
 			return result(0, o.bindForced(flags))
 		}
 		return o.plainMount(o.source(), o.pointer(2), flags, o.data())
@@ -97,7 +97,7 @@ func mount(o *op) emulate.Result {
 	case moving:
 		return o.plainMount(o.source(), o.pointer(2), flags, o.data())
 	}
-	return o.mountNew(flags | o.force)
+	return o.mountNew(flags | o.grant.Force)
 }
 
 // plainMount is mount(2) on what is held.
@@ -161,6 +161,9 @@ func (o *op) remount(flags uint64) emulate.Result {
 	}
 	if overlay && data > nowhere {
 		data = 0
+	}
+	if v := o.refusedOption(); v != "" {
+		return o.refuse("the policy refuses option " + v)
 	}
 	if flags&unix.MS_BIND == 0 && o.machines(o.pins[0].fd) {
 		return o.refuse("the file system is the machine's too: only its mount can be changed (MS_REMOUNT with MS_BIND)")
@@ -235,9 +238,9 @@ func (o *op) mountOf(fd int) [][]byte {
 	return nil
 }
 
-// refuse fails a call that would reach beyond what is granted.
+// refuse fails a call that would reach beyond what is granted. The record says why.
 func (o *op) refuse(why string) emulate.Result {
-	o.f.log.Warn("a call is refused", "tid", o.env.TID, "call", o.call.Name, "why", why)
+	o.why = why
 	return emulate.Errno(unix.EPERM)
 }
 
@@ -256,6 +259,9 @@ func (o *op) mountNew(flags uint64) emulate.Result {
 		if slices.Contains(t.refuse, v.key) {
 			return o.refuse("option " + v.key + " of " + t.name + " would mean the supervisor's")
 		}
+	}
+	if v := o.refusedOption(); v != "" {
+		return o.refuse("the policy refuses option " + v)
 	}
 	switch {
 	case t.made == layered:
@@ -424,7 +430,7 @@ func (o *op) bindForced(flags uint64) syscall.Errno {
 
 // setForced gives a whole tree the flags that are forced.
 func (o *op) setForced(a *actor, tree int) syscall.Errno {
-	attr := mountAttrs(o.force)
+	attr := mountAttrs(o.grant.Force)
 	if attr == 0 {
 		return 0
 	}

@@ -31,7 +31,8 @@ type op struct {
 	env    emulate.Env
 	call   *arch.Call
 	row    *row
-	force  uint64 // MS_* flags that are added
+	grant  lending // what the rule says
+	why    string  // the call is refused
 	view   view
 	viewed bool
 
@@ -87,8 +88,12 @@ func (o *op) Start(_ emulate.Thread, env emulate.Env, call *arch.Call) {
 // On implements emulate.Work: whatever thread it is on, tasks act.
 func (o *op) On(emulate.Thread) {}
 
-// Force adds MS_* flags to what the call mounts: nosuid, nodev, noexec, ro and the like, which a rule forces.
-func (o *op) Force(flags uint64) { o.force = flags }
+// Grant implements emulate.Grantee.
+func (o *op) Grant(g *policy.Grant) {
+	if g != nil {
+		o.grant.Grant = *g
+	}
+}
 
 // End implements emulate.Work.
 func (o *op) End() {
@@ -96,7 +101,7 @@ func (o *op) End() {
 	o.letGo()
 	clear(o.keep)
 	o.keep = o.keep[:0]
-	o.call, o.row, o.mem, o.force, o.viewed = nil, nil, snapshot.Overlay{}, 0, false
+	o.call, o.row, o.mem, o.grant, o.why, o.viewed = nil, nil, snapshot.Overlay{}, lending{}, "", false
 }
 
 // release closes what is held. That comes before the answer: what is held is busy, and the caller may be about to unmount it.
@@ -137,7 +142,11 @@ func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
 	if o.env.Valid() != nil {
 		return emulate.Errno(unix.EPERM) // nobody is there to be answered
 	}
-	return o.row.do(o)
+	r := o.row.do(o)
+	if _, failed := r.Failed(); failed && o.why != "" {
+		r = r.Refused(o.why)
+	}
+	return r
 }
 
 // Path implements policy.Paths: what an argument would reach, from the supervisor's root or, in another mount namespace, from that

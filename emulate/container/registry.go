@@ -69,6 +69,18 @@ func (r *registry) redeem(fd int) (int, bool) {
 	return s.real, ok
 }
 
+// has says whether a mount is one of them.
+func (r *registry) has(mount uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.entries {
+		if id, _ := mountOf(s.real, ""); id == mount {
+			return true
+		}
+	}
+	return false
+}
+
 // sweep lets mounts go that nobody has a stand-in for any more, and says how many are left.
 func (r *registry) sweep() int {
 	r.mu.Lock()
@@ -106,22 +118,23 @@ type contexts struct {
 
 // An fsContext is a file system being configured.
 type fsContext struct {
-	fd   int
-	kind *fsType // nil: one that is mounted already
-	tgid int
-	born uint64
+	fd    int
+	kind  *fsType // nil: one that is mounted already
+	grant lending // of the rule that let it be opened
+	tgid  int
+	born  uint64
 }
 
 // maxContexts bounds them. One that is forgotten is its caller's own affair: it is configured with the caller's rights.
 const maxContexts = 256
 
 // add remembers a context; fd stays the caller's.
-func (c *contexts) add(f *Family, fd int, kind *fsType, tid int) syscall.Errno {
+func (c *contexts) add(o *op, fd int, kind *fsType) syscall.Errno {
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return errnoOf(err)
 	}
-	who, err := f.targets.Identify(tid)
+	who, err := o.f.targets.Identify(o.env.TID)
 	if err != nil {
 		unix.Close(dup)
 		return targetErrno(err)
@@ -132,7 +145,7 @@ func (c *contexts) add(f *Family, fd int, kind *fsType, tid int) syscall.Errno {
 		unix.Close(c.list[0].fd)
 		c.list = c.list[1:]
 	}
-	c.list = append(c.list, fsContext{fd: dup, kind: kind, tgid: who.TGID, born: who.StartTime})
+	c.list = append(c.list, fsContext{fd: dup, kind: kind, grant: o.grant, tgid: who.TGID, born: who.StartTime})
 	return 0
 }
 

@@ -55,8 +55,8 @@ type rawArg struct {
 func onlyPath(arg int) []pathArg { return []pathArg{{text: arg, dir: none}} }
 
 // rows are the calls of all groups.
-func rows(o Options) (list []row) {
-	for _, group := range [][]row{mountRows(), apiRows(o), deviceRows(), xattrRows(), systemRows(), moduleRows()} {
+func rows() (list []row) {
+	for _, group := range [][]row{mountRows(), apiRows(), deviceRows(), xattrRows(), systemRows(), moduleRows()} {
 		list = append(list, group...)
 	}
 	return list

@@ -104,6 +104,7 @@ func (o *op) look() syscall.Errno {
 		return unix.EPERM
 	}
 	o.viewed = true
+	o.f.initial.learn(o)
 	return 0
 }
 

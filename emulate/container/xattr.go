@@ -70,7 +70,7 @@ func onlyPlace(fd int) bool {
 // whoever may see trusted.*.
 func (o *op) attributeActor(path uintptr, change bool) (*actor, syscall.Errno) {
 	a, errno := o.actor(asTarget)
-	if errno != 0 || !strings.HasPrefix(o.text(1).Text(), overlayPrefix) || o.pins[0].state != held {
+	if errno != 0 || !strings.HasPrefix(o.text(1).Text(), overlayPrefix) || o.pins[0].state != held || !o.grant.lends() {
 		return a, errno
 	}
 	if change {
@@ -133,8 +133,12 @@ func (o *op) filled(r uintptr, errno syscall.Errno, param int, out []byte) emula
 // listxattr shows the names that its caller may see and those that overlay keeps.
 func listxattr(o *op) emulate.Result {
 	path := o.attributed()
-	a, errno := o.actor(host)
-	if o.pins[0].state != held || errno != 0 {
+	k := host
+	if o.pins[0].state != held || !o.grant.lends() {
+		k = asTarget
+	}
+	a, errno := o.actor(k)
+	if errno != 0 && k == host {
 		a, errno = o.actor(asTarget)
 	}
 	if errno != 0 {

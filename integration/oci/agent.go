@@ -27,7 +27,7 @@ type Options struct {
 	Records      string // file, or directory with a file for each container; "": nothing is recorded
 	RecordsLimit int64  // bytes that one container may record; 0: 1 GiB
 
-	Families     []Maker       // nil: Families(false)
+	Families     []Maker       // nil: Families()
 	MaxListeners int           // served at once; 0: 4096
 	MaxWaiting   int           // connections whose state has not come; the oldest gives way. 0: 256
 	Patience     time.Duration // with a state that does not come; 0: 5 s
@@ -90,7 +90,7 @@ func (a *Agent) tryDefault() {
 
 func withDefaults(o Options) Options {
 	if o.Families == nil {
-		o.Families = Families(false)
+		o.Families = Families()
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()

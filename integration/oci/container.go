@@ -98,7 +98,7 @@ func (c *supervision) serve(src emulate.Source) *server {
 		o.Targets = emulate.FromTargets(c.targets)
 	}
 	if c.families != nil {
-		o.Table = c.families.table
+		o.Table, o.As = c.families.table, c.policy.as
 	}
 	s.Server = emulate.New(s.src, o)
 	c.mu.Lock()

@@ -2,13 +2,13 @@ package oci
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -31,21 +31,17 @@ type Maker struct {
 	Make  func(Room) (ClosableFamily, error)
 }
 
-// Families are the families that the agent's containers have. A call that two of them perform is the first one's: with grant, device
-// nodes, owners and attributes are given with the agent's rights where a policy performs them, otherwise with the container's own.
-func Families(grant bool) []Maker {
-	list := []Maker{
-		{container.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(container.New(container.Options{Targets: r.Targets, Logger: r.Logger}))
-		}},
+// Families are the families that the agent's containers have. A policy's rules say which of them performs a call that both can
+// (policy.As).
+func Families() []Maker {
+	return []Maker{
 		{perform.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
+		{container.Calls, func(r Room) (ClosableFamily, error) {
+			return closable(container.New(container.Options{Targets: r.Targets, Logger: r.Logger}))
+		}},
 	}
-	if !grant {
-		slices.Reverse(list)
-	}
-	return list
 }
 
 // closable keeps a nil pointer from becoming an interface that is not nil.
@@ -57,7 +53,7 @@ func closable[F ClosableFamily](f F, err error) (ClosableFamily, error) {
 }
 
 // Performs lists what the families perform, for the compiler.
-func Performs(makers []Maker) emulate.Range {
+func Performs(makers []Maker) policy.Range {
 	var lists [][]emulate.Support
 	for _, m := range makers {
 		lists = append(lists, m.Calls())

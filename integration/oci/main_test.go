@@ -63,8 +63,7 @@ func loadTest(file string) (*compiler.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := Performs(Families(false))
-	return compiler.Compile(doc, compiler.Options{Performable: r.Performable, Granted: r.Granted, Checked: r.Checked, Watch: perform.Watch()})
+	return compiler.Compile(doc, compiler.Options{Range: Performs(Families()), Watch: perform.Watch()})
 }
 
 // A logBuffer keeps what the agent says.

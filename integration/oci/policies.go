@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
 )
 
@@ -41,6 +43,14 @@ type revision struct {
 	prog  *compiler.Program
 	print string
 	err   error
+}
+
+// as says who performs a call under the present version.
+func (e *entry) as(id arch.ID) policy.As {
+	if v := e.present.Load(); v.prog != nil {
+		return v.prog.As(id)
+	}
+	return policy.AsTarget
 }
 
 // number is the version in records.

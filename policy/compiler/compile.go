@@ -27,12 +27,10 @@ import (
 // Options say for which machine and supervisor a policy is compiled. The zero value is this machine's ABIs, no Landlock, and a
 // supervisor that performs nothing.
 type Options struct {
-	ABIs        []arch.ABI     // empty: the native one and its compat ABIs
-	Landlock    int            // Landlock's ABI on the machine; 0: none
-	Performable arch.Selection // calls that the supervisor can perform
-	Granted     arch.Selection // calls that it performs with more rights than the program has: only where a rule says perform
-	Checked     arch.Selection // calls that may be judged and left to the kernel, since whatever they reach is judged again when it is used
-	Watch       arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
+	ABIs         []arch.ABI     // empty: the native one and its compat ABIs
+	Landlock     int            // Landlock's ABI on the machine; 0: none
+	policy.Range                // what the supervisor performs
+	Watch        arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.
 	Resolve func(path string) string
 	// List gives the names in a directory; nil: what would need it is an error.
@@ -63,8 +61,9 @@ type Program struct {
 	Performs     bool   // some call is performed, or judged by the paths that it means
 
 	tables    [arch.NumABIs]*table
-	protected []string       // what rules refuse by its path
-	renames   arch.Selection //
+	protected []string              // what rules refuse by its path
+	as        map[arch.ID]performer // who performs calls, where it is not the target
+	renames   arch.Selection        //
 }
 
 // Errors are all that is wrong with a policy.
@@ -88,6 +87,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	c.prog.renames = selectCalls(renames)
 	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: o.Landlock})
 	c.parse()
+	c.makeGrants()
 	c.shortForms()
 	c.bounds = selectCalls(boundCalls)
 	if restricts(doc) {
@@ -136,6 +136,7 @@ type compilation struct {
 	around      arch.Selection // goAround, if the policy refuses anything
 	bounds      arch.Selection // boundCalls
 	reports     map[reportKey]*Enforcement
+	grants      []*policy.Grant          // of doc.Rules
 	reached     []bool                   // rules that some call can reach
 	bound       []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
 	carries     arch.Selection           // calls that may come in a multiplexer of that ABI
@@ -265,6 +266,7 @@ func (c *compilation) bind(abi arch.ABI) {
 		for _, b := range list {
 			c.bound[i][b.ID] = b.Expr
 			b.Expr.Leaves(func(l cond.Leaf) {
+				c.mountsKnown(i, b.ID, l)
 				if p, ok := l.(*cond.Path); ok {
 					c.alias(p)
 					if r := &c.doc.Rules[i]; p.Ref.Pointer() && !r.Race && refuses(r.Then.Verdict) {

@@ -13,7 +13,7 @@ import (
 // everything is a supervisor that performs all calls of the classes of files and sockets.
 func everything() Options {
 	performable := selectCalls("%file,getdents,getdents64,connect,bind,sendto,sendmsg,sendmmsg,!execve,!execveat,!chdir,!chroot,!@mount")
-	return Options{Landlock: 7, Performable: performable, Checked: selectCalls("chdir,chroot"), Watch: selectCalls("umask,execve")}
+	return Options{Landlock: 7, Range: policy.Range{Performable: performable, Checked: selectCalls("chdir,chroot")}, Watch: selectCalls("umask,execve")}
 }
 
 // pathsOf are resolved paths by argument; what is in made does not exist.

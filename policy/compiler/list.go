@@ -66,7 +66,7 @@ func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 		}
 		c.reached[i] = true
 		list = append(list, entry{rule: r, origin: r.Name, pos: r.Pos, order: i, index: i, expr: expr,
-			decision: decisionOfRule(r, c.prog.Version), accepted: r.Race})
+			decision: decisionOfRule(r, c.grants[i], c.prog.Version), accepted: r.Race})
 		if list[len(list)-1].always() {
 			return list
 		}
@@ -126,25 +126,12 @@ func (c *compilation) judgedEntry(abi arch.ABI, id arch.ID, a *area) (entry, boo
 	return entry{origin: a.name, pos: a.pos, area: c.files, looks: c.files.names(abi, id), decision: d}, true
 }
 
-func decisionOfRule(r *policy.Rule, version uint64) policy.Decision {
+func decisionOfRule(r *policy.Rule, grant *policy.Grant, version uint64) policy.Decision {
 	d := decisionOf(r.Then, r.Name, version)
-	for _, name := range r.Force {
-		d.Force |= forced(name)
+	if d.Verdict == policy.Perform {
+		d.Grant = grant
 	}
 	return d
-}
-
-// forced is the MS_* flag of a name in force (include/uapi/linux/mount.h).
-func forced(name string) uint64 {
-	for _, f := range [...]struct {
-		name string
-		flag uint64
-	}{{"ro", 1}, {"nosuid", 2}, {"nodev", 4}, {"noexec", 8}, {"nosymfollow", 256}, {"noatime", 1024}, {"nodiratime", 2048}, {"relatime", 1 << 21}} {
-		if f.name == name {
-			return f.flag
-		}
-	}
-	return 0
 }
 
 func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
@@ -214,6 +201,10 @@ func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 }
 
 func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entry, bounded bool) {
+	if grantsAs(e) != policy.AsTarget {
+		c.performAs(e, id)
+		return
+	}
 	if c.o.Checked.Has(id) {
 		c.check(e, looked != nil)
 		return

@@ -118,6 +118,8 @@ func (c *compilation) explain(abi arch.ABI, id arch.ID, e *entry, action filter.
 		c.report(abi, id, e, Landlock, "the kernel bounds what the call can reach")
 	case c.prog.Performs && action == filter.Notify && e.decision.Verdict == policy.Allow && c.o.Watch.Has(id) && len(e.pointers()) == 0:
 		c.report(abi, id, e, Supervisor, "it changes what the caller is, which performing has to know; nothing is decided")
+	case grantsAs(e) != policy.AsTarget:
+		c.report(abi, id, e, Performed, "done from the supervisor's own copy of the arguments, as "+grantsAs(e).String())
 	case e.decision.Verdict == policy.Perform:
 		c.report(abi, id, e, Performed, "done from the supervisor's own copy of the arguments")
 	case e.accepted && len(e.pointers()) > 0:

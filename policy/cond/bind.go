@@ -65,6 +65,8 @@ func (b *binder) cond(e ast.Expr) (*Expr, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case ok && op.typ == typInitial:
+		return leaf(&Initial{Ref: op.ref}), nil
 	case ok:
 		return nil, b.fail(e, op.describe()+" is neither true nor false", op.usage())
 	}

@@ -16,6 +16,7 @@
 //	pathname.matches("/home/*/.ssh/**")      * ? [a-z] within a component, ** for any number of components
 //	pathname == "/etc/passwd"                .dir is a path again, .base a name whose matches is a glob too
 //	paths.under("/etc")                      any path of the call
+//	target.initial, target.fstype == "tmpfs" on a mount that the container began with; on such a file system (calls that mount and unmount)
 //	filesystemtype in ["tmpfs", "proc"]      strings; contains, startsWith, endsWith, matches (a regular expression, RE2)
 //	argv.contains("-x"), argv[0], argv.size()
 //	addr.ip in cidr("10.0.0.0/8"), addr.port, addr.family == AF_INET, addr.path, addr.abstract

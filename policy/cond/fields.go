@@ -25,6 +25,15 @@ func (b *binder) part(e ast.Expr, o operand, name string) (operand, error) {
 		return b.callerPart(e, name)
 	case o.typ == typPath && (name == "dir" || name == "base"):
 		return pathPart(o, name), nil
+	case o.typ == typPath && name == "initial" && o.ref.Arg >= 0 && !o.ref.Nested() && o.ref.dirs == 0:
+		r := *o.ref
+		r.Text += ".initial"
+		return operand{typ: typInitial, ref: &r, param: o.param}, nil
+	case o.typ == typPath && name == "fstype" && o.ref.Arg >= 0 && !o.ref.Nested() && o.ref.dirs == 0:
+		r := *o.ref
+		r.Text += ".fstype"
+		r.part, r.isPath = fstype, false
+		return operand{typ: typText, ref: &r, param: o.param}, nil
 	case o.typ == typAddr:
 		return b.addrPart(e, o, name)
 	case o.ref == nil:
@@ -52,7 +61,7 @@ func (b *binder) noPart(e ast.Expr, o operand, name string) error {
 	if len(names) == 0 {
 		return b.failf(e, o.usage(), "%s has no part %q", o.describe(), name)
 	}
-	return b.failf(e, meantOr(nearest(name, names), "its parts", someOf(names)), "%s has no part %q", o.ref.Text, name)
+	return b.failf(e, meantOr(nearest(name, append(names, "initial", "fstype")), "its parts", someOf(names)), "%s has no part %q", o.ref.Text, name)
 }
 
 // structOf is the struct that a parameter is, or points to.

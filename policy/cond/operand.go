@@ -26,14 +26,15 @@ const (
 	typIP
 	typStruct // or array, or pointer to something: it has parts
 	typCaller
-	typList // constants
+	typInitial // whether a path is on a mount that the container began with: true or false
+	typList    // constants
 	typCIDR
 	typNull
 	typOther // a constant of CEL's
 )
 
 var typNames = [...]string{"a number", "a string", "a path", "a name", "the call's paths", "a list of strings", "a socket address",
-	"an IP address", "a struct", "the caller", "a list", "a set of addresses", "null", "a value"}
+	"an IP address", "a struct", "the caller", "true or false", "a list", "a set of addresses", "null", "a value"}
 
 var typUsage = [...]string{
 	typNumber:  "compare it with a number or a constant",
@@ -46,6 +47,7 @@ var typUsage = [...]string{
 	typIP:      `write in cidr("10.0.0.0/8") or == "10.0.0.1"`,
 	typStruct:  "name one of its fields, or compare it with null",
 	typCaller:  "name its .uid, .gid, .exe, .comm, .cwd or .abi",
+	typInitial: "use it as it is, or with !",
 	typOther:   "",
 }
 

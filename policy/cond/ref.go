@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
 )
 
 // A Ref is a value that a condition reads.
@@ -36,6 +37,7 @@ const (
 	address      // the pointer itself
 	base         // a path's last component
 	size         // number of strings
+	fstype       // of the file system that a path is on
 	family       // of a socket address, and so on
 	port
 	ip
@@ -188,6 +190,9 @@ func (r *Ref) addressNumber(v *arch.Value) (uint64, error) {
 
 // text reads a string that is no path; "" if it is not there.
 func (r *Ref) text(c *Context) ([]byte, error) {
+	if r.part == fstype {
+		return r.fsType(c)
+	}
 	if r.caller != 0 {
 		b, err := c.load(int(r.caller), fillCaller)
 		return b, r.wrap(err)
@@ -211,6 +216,22 @@ func (r *Ref) text(c *Context) ([]byte, error) {
 	}
 	return nil, valueError(r, stateError(v.State))
 }
+
+// fsType asks for the type of the file system that a path is on.
+func (r *Ref) fsType(c *Context) ([]byte, error) {
+	m, ok := c.Paths.(policy.Mounts)
+	if !ok {
+		return nil, r.wrap(errNoMounts)
+	}
+	name, known := m.FSType(r.Arg)
+	if !known {
+		return nil, r.wrap(errNoPath)
+	}
+	return []byte(name), nil
+}
+
+// OfMount reports whether the value is known for calls that mount and unmount only.
+func (r *Ref) OfMount() bool { return r.part == fstype }
 
 // path reads a path; "" if it is not there. It may be in the Context's buffer beyond what that keeps.
 func (r *Ref) path(c *Context) ([]byte, error) {

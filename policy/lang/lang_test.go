@@ -86,7 +86,7 @@ rules:
 	if want := "(paths.under(\"/etc\"))\n     && (caller.uid != 0)"; r[1].When.Text != want || r[1].When.Pos.String() != "p.yaml:11:8" {
 		t.Errorf("rule 1 when %q at %v", r[1].When.Text, r[1].When.Pos)
 	}
-	if want := "calls: mount\nthen: perform\nforce: [nosuid, nodev]"; r[2].Source != want || len(r[2].Force) != 2 {
+	if want := "calls: mount\nthen: perform\nforce: [nosuid, nodev]"; r[2].Source != want || r[2].Grant.Force != 6 {
 		t.Errorf("rule 2 source %q", r[2].Source)
 	}
 	if r[3].Then.Verdict != policy.Return || r[3].Then.Value != 16 || r[4].Then.Verdict != policy.Kill {

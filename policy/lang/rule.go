@@ -10,12 +10,6 @@ import (
 	"github.com/stead-project/stead/policy"
 )
 
-// mountCalls are those that mount flags can be forced on; forcedFlags are mount(8)'s names of flags that only take rights away.
-const (
-	mountCalls  = "mount,fsmount,mount_setattr,move_mount,open_tree,open_tree_attr,fsopen,fsconfig,fspick"
-	forcedFlags = "nosuid nodev noexec ro nosymfollow noatime nodiratime relatime"
-)
-
 func (p *parser) rules(n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		p.fault(n, `rules is a list of rules ("- calls: …"), not %s`, kindName(n))
@@ -40,17 +34,16 @@ func (p *parser) rules(n *yaml.Node) {
 func (p *parser) rule(n, next *yaml.Node) {
 	r := policy.Rule{Pos: p.pos(n), Name: fmt.Sprintf("%s:%d", p.f.name, n.Line), Source: p.source(n, next)}
 	before := len(p.l.faults.list)
-	var calls, then, force, race *yaml.Node
-	quiet := false
-	ok := p.mapping(n, "a rule", []field{
+	var calls, then, race *yaml.Node
+	quiet, grants := false, map[string]*yaml.Node{}
+	ok := p.mapping(n, "a rule", append([]field{
 		{"name", func(v *yaml.Node) { p.ruleName(v, &r) }},
 		{"calls", func(v *yaml.Node) { calls = v; p.calls(v, &r) }},
 		{"when", func(v *yaml.Node) { r.When = p.condition(v) }},
 		{"then", func(v *yaml.Node) { then = v; r.Then, _ = p.action(v, "then") }},
 		{"quiet", func(v *yaml.Node) { quiet = p.boolean(v, "quiet") }},
-		{"force", func(v *yaml.Node) { force = v; p.force(v, &r) }},
 		{"race", func(v *yaml.Node) { race = v; r.Race = true }},
-	})
+	}, p.grantFields(&r, grants)...))
 	if !ok {
 		return
 	}
@@ -58,7 +51,7 @@ func (p *parser) rule(n, next *yaml.Node) {
 	p.complete(n, calls, then)
 	p.raceValue(race)
 	if len(p.l.faults.list) == before {
-		p.forceable(force, &r)
+		p.grantable(grants, &r)
 		p.l.doc.Rules = append(p.l.doc.Rules, r)
 	}
 }
@@ -123,42 +116,6 @@ func (p *parser) raceValue(n *yaml.Node) {
 		return
 	}
 	p.fault(n, "race is `accepted` or is left out, not %s", shown(n))
-}
-
-func (p *parser) force(n *yaml.Node, r *policy.Rule) {
-	known := strings.Fields(forcedFlags)
-	p.list(n, "force", func(item *yaml.Node) {
-		flag, ok := p.text(item, "a flag")
-		if !ok {
-			return
-		}
-		for _, k := range known {
-			if k == flag {
-				r.Force = append(r.Force, flag)
-				return
-			}
-		}
-		p.fault(item, "unknown mount flag %s in force%s", clip(flag), didYouMean(strings.TrimPrefix(strings.ToLower(flag), "ms_"), known))
-	})
-}
-
-// forceable refuses force where nothing would be performed with it.
-func (p *parser) forceable(n *yaml.Node, r *policy.Rule) {
-	if n == nil {
-		return
-	}
-	if r.Then.Verdict != policy.Perform {
-		p.fault(n, "force needs `then: perform`: the kernel makes the call as it is when the rule says %s", r.Then.Verdict)
-		return
-	}
-	mounts, err := arch.ParseSelection(mountCalls, arch.Selection{})
-	if err != nil {
-		p.fault(n, "force: %w", err)
-		return
-	}
-	if rest := r.Calls.Minus(mounts); rest.Len() > 0 {
-		p.fault(n, "force adds mount flags, and %s has none: give it a rule of its own", rest.IDs()[0].Name())
-	}
 }
 
 // maxSource bounds the text of a rule that is kept for messages.

@@ -1,0 +1,97 @@
+package container
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+)
+
+// initialMounts are those that a container began with: all that were in its mount namespace when the first call came from there.
+type initialMounts struct {
+	mu    sync.Mutex
+	space string // the mount namespace
+	ids   map[uint64]bool
+	trees map[string]bool
+}
+
+// maxMounts bounds what is remembered of a container; the kernel has 100,000 in a mount namespace (fs.mount-max of proc_sys_fs(5)).
+const maxMounts = 100_000
+
+// learn takes down the mounts of the first of the container's threads that calls. Others come later, and find it done.
+func (i *initialMounts) learn(o *op) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.space != "" || !o.foreign(nsMount) {
+		return
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
+	if err != nil || o.env.Valid() != nil {
+		return
+	}
+	i.space, i.ids, i.trees = o.view.ns[nsMount], map[uint64]bool{}, map[string]bool{}
+	for line := range bytes.Lines(text) {
+		f := bytes.Fields(line)
+		if len(f) < 5 || len(i.ids) >= maxMounts {
+			continue
+		}
+		if id, err := strconv.ParseUint(string(f[0]), 10, 64); err == nil {
+			i.ids[id] = true
+			i.trees[treeOf(f)] = true
+		}
+	}
+}
+
+// treeOf is what a mount shows: a device, and a directory on it (proc_pid_mountinfo(5)).
+func treeOf(f [][]byte) string { return string(f[2]) + " " + string(f[3]) }
+
+// has says whether a mount is one of them. In a mount namespace that was made of the first one the mounts are copies with other ids: what
+// they show is the same.
+func (i *initialMounts) has(space string, mount [][]byte) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if space != i.space {
+		return i.trees[treeOf(mount)]
+	}
+	id, err := strconv.ParseUint(string(mount[0]), 10, 64)
+	return err != nil || i.ids[id]
+}
+
+// FSType implements policy.Mounts; "" where nothing is, or what is attached nowhere.
+func (o *op) FSType(arg int) (string, bool) {
+	i := o.pathIndex(arg)
+	if i < 0 || o.look() != 0 {
+		return "", false
+	}
+	o.hold(i)
+	if o.pins[i].state != held {
+		return "", true
+	}
+	mount := o.mountOf(o.pins[i].fd)
+	for n := 6; n+1 < len(mount); n++ {
+		if string(mount[n]) == "-" {
+			return string(mount[n+1]), true
+		}
+	}
+	return "", mount == nil
+}
+
+// Initial implements policy.Mounts. For what changes a mount, its whole is meant: a place inside one is none.
+func (o *op) Initial(arg int) (initial, known bool) {
+	i := o.pathIndex(arg)
+	if i < 0 || o.look() != 0 {
+		return false, false
+	}
+	o.hold(i)
+	p := &o.pins[i]
+	if p.state != held {
+		return false, true // there is nothing
+	}
+	mount := o.mountOf(p.fd)
+	if mount == nil {
+		id, _ := mountOf(p.fd, "")
+		return false, o.f.given.has(id) // attached nowhere, and so the container's own
+	}
+	return o.f.initial.has(o.view.ns[nsMount], mount), true
+}

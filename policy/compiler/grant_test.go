@@ -1,0 +1,62 @@
+package compiler
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/policy"
+)
+
+// lending are the options of a supervisor that mounts, makes devices for others, and answers as root would.
+func lending() Options {
+	r := policy.Range{Performable: selectCalls("mknod,mknodat,chown,mkdir"), Granted: selectCalls("mount,umount2,fsopen"), Checked: selectCalls("pivot_root")}
+	r.As[policy.AsTarget] = r.Performable
+	r.As[policy.AsSupervisor] = selectCalls("mknod,mknodat,chown,mount,umount2,fsopen")
+	r.As[policy.AsFakeRoot] = selectCalls("chown,setuid,getuid")
+	return Options{Range: r, ABIs: []arch.ABI{arch.X86_64}}
+}
+
+func TestAs(t *testing.T) {
+	p := compiled(t, `
+default: allow
+rules:
+  - {calls: [mknod, mknodat], when: pathname.under("/x"), then: perform, as: supervisor, devices: ["c 10:*"]}
+  - {calls: [setuid, chown], then: perform, as: fake-root}
+  - {calls: [mount], when: source.under("/images"), then: perform, sources: [/images], refuse: [suid], fuse: {ext4: fuse2fs}, idmap: auto, force: [nodev]}
+  - {calls: [mkdir], when: pathname.under("/x"), then: perform}
+`, lending())
+	for name, want := range map[string]policy.As{"mknod": policy.AsSupervisor, "mknodat": policy.AsSupervisor, "chown": policy.AsFakeRoot,
+		"setuid": policy.AsFakeRoot, "mkdir": policy.AsTarget, "mount": policy.AsTarget} {
+		id, _ := arch.LookupID(name)
+		if got := p.As(id); got != want {
+			t.Errorf("%s is performed as %v, want %v", name, got, want)
+		}
+	}
+	id, _ := arch.LookupID("mount")
+	g := p.tables[arch.X86_64].list(id)[0].decision.Grant
+	if g == nil || g.Force != 4 || !g.IDMap || g.FUSE["ext4"] != "fuse2fs" || len(g.Refuse) != 1 || !g.Sources.Holds([]byte("/images/a")) || g.Sources.Holds([]byte("/imagesque")) {
+		t.Errorf("mount's grant is %+v", g)
+	}
+}
+
+func TestAsErrors(t *testing.T) {
+	for rules, want := range map[string]string{
+		`  - {calls: [mkdir], then: perform, as: supervisor}`:       "mkdir cannot be performed as supervisor: name such calls in a rule of their own",
+		`  - {calls: [chown, mkdir], then: perform, as: fake-root}`: "mkdir cannot be performed as fake-root",
+		`  - {calls: [chown], when: owner == 1u, then: perform, as: fake-root}
+  - {calls: [chown], then: perform, as: supervisor}`: "performs chown as supervisor, and rule",
+		`  - {calls: [pivot_root], then: perform, as: supervisor}`:                 "pivot_root cannot be performed as supervisor",
+		`  - {calls: [mkdir], when: pathname.initial, then: deny}`:                 "pathname.initial is known for calls that mount and unmount, and mkdir is none of them",
+		`  - {calls: [umount2], when: target.initial == true, then: deny}`:         "target.initial, true or false, cannot be calculated with",
+		`  - {calls: [mkdir], when: 'pathname.fstype == "proc"', then: deny}`:      "pathname.fstype is known for calls that mount and unmount, and mkdir is none of them",
+		`  - {calls: [umount2], when: target.dir.initial, then: deny}`:             `has no part "initial"`,
+		`  - {calls: [umount2], when: target.initail, then: deny}`:                 "did you mean initial?",
+		`  - {calls: [mount], when: filesystemtype.initial, then: {deny: EACCES}}`: `has no part "initial"`,
+	} {
+		_, err := Compile(load(t, "default: allow\nrules:\n"+rules+"\n"), lending())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n got %v\nwant %s", rules, err, want)
+		}
+	}
+}
