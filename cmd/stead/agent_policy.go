@@ -3,8 +3,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/integration/oci"
 	"github.com/stead-project/stead/policy"
@@ -24,9 +22,5 @@ func loadForContainers(file string) (*compiler.Program, error) {
 // compileForContainers compiles a policy for what an agent has: no Landlock, since a runtime starts the program, and no way of knowing
 // where a container's symbolic links lead.
 func compileForContainers(doc *policy.Document) (*compiler.Program, error) {
-	prog, err := compiler.Compile(doc, compiler.Options{Range: oci.Performs(oci.Families()), Watch: perform.Watch(), Lookup: lookup})
-	if err != nil && (doc.Files != nil || doc.Network != nil || doc.Exec != nil) {
-		return nil, fmt.Errorf("%w; in containers files:, network: and exec: lack Landlock, which restricts only programs that stead starts: write rules, with `then: perform` for those that look at paths", err)
-	}
-	return prog, err
+	return compiler.Compile(doc, compiler.Options{Handed: true, Range: oci.Performs(oci.Families()), Watch: perform.Watch(), Lookup: lookup})
 }

@@ -40,16 +40,19 @@ func TestAgentMistakes(t *testing.T) {
 	}
 }
 
-// TestAgentPolicies: what only Landlock could enforce is refused, and says why.
+// TestAgentPolicies: what only Landlock could enforce is refused, and says why; the rest of the short forms is judged.
 func TestAgentPolicies(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.yaml")
 	for text, says := range map[string]string{
 		"version: 1\ndefault: allow\nrules: [{calls: [mkdir, mkdirat], when: pathname.under(\"/x\"), then: perform}]\n": "",
-		"version: 1\nfiles: {read: [/usr]}\n":                           "in containers files:",
-		"version: 1\nexec: [/usr]\n":                                    "in containers files:",
-		"version: 1\nnetwork: {connect: [\":80\"]}\n":                   "in containers files:",
-		"version: 1\nrules: [{calls: [nosuch], then: allow}]\n":         "nosuch",
-		"version: 1\nrules: [{calls: [read], when: a ==, then: ask}]\n": "p.yaml:2",
+		"version: 1\nfiles: {read: [/usr]}\n":                                                                                       "write `exec: [/]`",
+		"version: 1\nexec: [/usr]\n":                                                                                                "write `exec: [/]`",
+		"version: 1\nfiles: {read: [/usr], exec: [/], create: [/tmp], hide: [/a]}\n":                                                "",
+		"version: 1\ndefault: allow\nfiles: {read: [/usr]}\nexec: [/]\n":                                                            "",
+		"version: 1\nnetwork: {connect: [\":80\", \"unix:/run/x\"], listen: [\":1\"]}\n":                                            "",
+		"version: 1\nexec: [/]\nrules: [{calls: execve, when: pathname.under(\"/x\"), then: deny}, {calls: execve, then: allow}]\n": "race: accepted",
+		"version: 1\nrules: [{calls: [nosuch], then: allow}]\n":                                                                     "nosuch",
+		"version: 1\nrules: [{calls: [read], when: a ==, then: ask}]\n":                                                             "p.yaml:2",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

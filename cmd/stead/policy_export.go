@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	agents "github.com/stead-project/stead/integration/oci"
+	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/oci"
 )
 
@@ -19,12 +20,13 @@ func newPolicyExport() *cobra.Command {
 		Use:   "export --oci [FILE...]",
 		Short: "Print a policy as the seccomp section that container runtimes read",
 		Long: `Print a policy's filter as the linux.seccomp object of the OCI runtime specification. Calls that need the supervisor become
-SCMP_ACT_NOTIFY and want --listener. What only Landlock enforces is not in it, and is said on standard error.`,
+SCMP_ACT_NOTIFY and want --listener. With --listener or --agent the policy is compiled as stead agent compiles it, and the supervisor judges
+what files: and network: say; otherwise they are Landlock's, which is not in the section, and is said on standard error.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.files = args; !asOCI || !f.any() {
 				return fmt.Errorf("say the form, --oci, and a policy")
 			}
-			prog, err := f.compile(false, printWarning)
+			prog, err := f.exported(o.ListenerPath != "" || agent != "")
 			if err != nil {
 				return err
 			}
@@ -52,4 +54,23 @@ SCMP_ACT_NOTIFY and want --listener. What only Landlock enforces is not in it, a
 	cmd.Flags().StringVar(&agent, "agent", "", "name of the policy in the directory of stead agent: the metadata are it and a fingerprint of the filter")
 	cmd.MarkFlagsMutuallyExclusive("agent", "metadata")
 	return cmd
+}
+
+// exported compiles for an agent, or for whoever installs the filter alone.
+func (f *policyFlags) exported(agent bool) (*compiler.Program, error) {
+	if !agent {
+		return f.compile(false, printWarning)
+	}
+	doc, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	prog, err := compileForContainers(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range prog.Warnings {
+		printWarning(w)
+	}
+	return prog, nil
 }

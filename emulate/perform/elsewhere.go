@@ -2,6 +2,9 @@ package perform
 
 import (
 	"bytes"
+	"io"
+	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -53,6 +56,38 @@ func (o *op) sameFile(name string) bool {
 	theirs, err := o.ofProcess(o.env.TID, name)
 	ours, bad := o.ofProcess(unix.Getpid(), name)
 	return err == nil && bad == nil && bytes.Equal(theirs, ours)
+}
+
+// outside says whether what is held is on no mount that the caller could look a path up in: it was handed a descriptor of it, and has no
+// path for it. That is how runtimes wait for a container's start (runc's exec.fifo). In doubt it is not so.
+func (o *op) outside(fd int) bool {
+	theirs, err := o.f.targets.Readlink(o.env.TID, "ns/mnt")
+	ours, bad := o.f.targets.Readlink(unix.Getpid(), "ns/mnt")
+	var st unix.Statx_t
+	if err != nil || bad != nil || theirs == ours || unix.Statx(fd, "", unix.AT_EMPTY_PATH, statxMntID, &st) != nil || st.Mask&statxMntID == 0 {
+		return false
+	}
+	mounts, err := o.mountinfo()
+	if err != nil || o.env.Valid() != nil {
+		return false
+	}
+	id := strconv.AppendUint(nil, st.Mnt_id, 10)
+	for line := range bytes.Lines(mounts) {
+		if first, _, _ := bytes.Cut(line, []byte(" ")); bytes.Equal(first, id) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *op) mountinfo() ([]byte, error) {
+	fd, err := o.f.targets.OpenAt(o.env.TID, "mountinfo", unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "mountinfo")
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 func (o *op) ofProcess(pid int, name string) ([]byte, error) {

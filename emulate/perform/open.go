@@ -194,7 +194,11 @@ func (o *op) openPin(pin *pin, how *unix.OpenHow) (int, syscall.Errno) {
 		return -1, unix.EACCES
 	}
 	how.Flags &^= unix.O_NOFOLLOW
-	return o.t.openHeld(pin.fd, how)
+	fd, errno := o.t.openHeld(pin.fd, how)
+	if errno == unix.EACCES && how.Flags&unix.O_ACCMODE == unix.O_RDONLY && o.ownDescriptors(pin) {
+		return o.own.openHeld(pin.fd, how)
+	}
+	return fd, errno
 }
 
 func dot() []byte { return []byte{'.', 0} }

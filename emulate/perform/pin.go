@@ -3,6 +3,7 @@ package perform
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"syscall"
 
@@ -417,6 +418,9 @@ func (o *op) heldName(pin *pin) string {
 	path, errno := o.own.pathOf(pin.fd)
 	if errno != 0 {
 		return ""
+	}
+	if pin.stat.Mode&unix.S_IFMT == unix.S_IFIFO && o.outside(pin.fd) {
+		return fmt.Sprintf("fifo:[%d]", pin.stat.Ino)
 	}
 	if pin.stat.Nlink == 0 {
 		path = bytes.TrimSuffix(path, []byte(" (deleted)"))

@@ -1,6 +1,7 @@
 package perform
 
 import (
+	"bytes"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -47,4 +48,11 @@ func (o *op) ownEntry(dir int) bool {
 	defer unix.Close(own)
 	var a, b unix.Stat_t
 	return unix.Fstat(own, &a) == nil && unix.Fstat(entry, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// ownDescriptors says whether what is held is the directory of the caller's own descriptors. Its process may always list it, also one that is
+// not dumpable, as container runtimes are before they execute the container's program (proc_fd_permission() of fs/proc/fd.c).
+func (o *op) ownDescriptors(pin *pin) bool {
+	path, errno := o.own.pathOf(pin.fd)
+	return errno == 0 && bytes.HasSuffix(path, []byte("/fd")) && o.own.inProc(pin.fd, &pin.stat) && o.ownEntry(pin.fd) && o.env.Valid() == nil
 }

@@ -68,10 +68,13 @@ func (c *compilation) shortForms() {
 	if c.judgedNet() {
 		c.net = c.newNetArea()
 	}
+	if c.o.Handed {
+		c.withoutLandlock()
+	}
 	for i := range c.prog.Landlock.Rest {
 		r := &c.prog.Landlock.Rest[i]
 		if judged := r.Area == landlock.Files && c.files != nil || r.Area == landlock.Network && c.net != nil ||
-			r.Area == landlock.Exec && c.files != nil && c.splits(c.execPattern(r.Pos)); !judged {
+			r.Area == landlock.Exec && c.files != nil && c.splits(c.execPattern(r.Pos)); !judged && !c.handled(r) {
 			c.rest(r)
 		}
 	}

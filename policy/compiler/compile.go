@@ -29,6 +29,7 @@ import (
 type Options struct {
 	ABIs         []arch.ABI     // empty: the native one and its compat ABIs
 	Landlock     int            // Landlock's ABI on the machine; 0: none
+	Handed       bool           // a runtime starts the program and hands its listener over: Landlock is not used, whatever there is
 	policy.Range                // what the supervisor performs
 	Watch        arch.Selection // calls that the supervisor has to see in order to perform: they change what a caller is
 	// Resolve gives the path without symbolic links that a path leads to now, "" if nowhere; nil: paths are taken as they are written.
@@ -85,11 +86,13 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	}
 	c := &compilation{doc: doc, o: o, prog: &Program{Document: doc, Version: version(doc)}}
 	c.prog.renames = selectCalls(renames)
-	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: o.Landlock})
+	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: c.landlockABI()})
 	c.parse()
 	c.makeGrants()
 	c.shortForms()
-	c.bounds = selectCalls(boundCalls)
+	if !o.Handed {
+		c.bounds = selectCalls(boundCalls)
+	}
 	if restricts(doc) {
 		c.around = selectCalls(goAround)
 	}

@@ -55,6 +55,9 @@ func (c *compilation) judged() bool {
 	if c.doc.Files == nil || c.o.Performable.Len() == 0 {
 		return false
 	}
+	if c.o.Handed {
+		return true
+	}
 	for i := range c.prog.Landlock.Rest {
 		if c.prog.Landlock.Rest[i].Form != "files: exec" && strings.HasPrefix(c.prog.Landlock.Rest[i].Form, "files: ") {
 			return true

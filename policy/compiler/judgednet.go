@@ -39,7 +39,7 @@ func (c *compilation) judgedNet() bool {
 	if c.doc.Network == nil || calls.Minus(c.o.Performable).Len() > 0 {
 		return false
 	}
-	return slices.ContainsFunc(c.prog.Landlock.Rest, func(r landlock.Rest) bool { return r.Area == landlock.Network && r.Entry != "" })
+	return c.o.Handed || slices.ContainsFunc(c.prog.Landlock.Rest, func(r landlock.Rest) bool { return r.Area == landlock.Network && r.Entry != "" })
 }
 
 func (c *compilation) newNetArea() *netArea {

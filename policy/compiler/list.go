@@ -97,7 +97,7 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 			return append(list, e)
 		}
 		if a.calls.Has(id) {
-			return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: Landlock,
+			return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: c.bounder(),
 				decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, Version: c.prog.Version}})
 		}
 	}
