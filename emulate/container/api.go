@@ -190,6 +190,12 @@ func fsconfig(o *op) emulate.Result {
 	case cmd == unix.FSCONFIG_SET_FD:
 		return o.setFD(call, fd, key)
 	}
+	if cmd == unix.FSCONFIG_CMD_CREATE && x.readOnly {
+		call(unix.SYS_FSCONFIG, uintptr(fd), unix.FSCONFIG_SET_FLAG, o.cstring("ro"), 0, 0) // one that is no new context is refused below
+	}
+	if cmd == unix.FSCONFIG_CMD_CREATE {
+		defer o.f.opened.source(x.fd, -1, x.readOnly) // the file system has its device now
+	}
 	r, errno := call(unix.SYS_FSCONFIG, uintptr(fd), uintptr(cmd), o.pointer(2), o.pointer(3), uintptr(o.int(4)))
 	return result(r, errno)
 }
@@ -207,7 +213,7 @@ func (o *op) setString(call caller, fs int, x fsContext, v option) syscall.Errno
 	case t.made == layered:
 		list, errno = o.layers(v)
 	case t.made == device && v.key == "source":
-		list[0].value, errno = o.deviceNamed(&x.grant, v.value)
+		list[0].value, errno = o.deviceNamed(&x, v.value)
 	}
 	for _, s := range list {
 		if errno == 0 {
@@ -217,18 +223,42 @@ func (o *op) setString(call caller, fs int, x fsContext, v option) syscall.Errno
 	return errno
 }
 
-// deviceNamed is where the supervisor has the device that the caller names.
-func (o *op) deviceNamed(g *lending, path string) (string, syscall.Errno) {
+// deviceNamed is where the supervisor has the device that the caller names. The options may come later: what the caller cannot write to is
+// mounted read-only, whatever they say. A loop device lasts as long as the context.
+func (o *op) deviceNamed(x *fsContext, path string) (string, syscall.Errno) {
 	fd, errno := o.pathFD(path)
 	if errno != 0 {
 		return "", errno
 	}
-	if !g.mayMountFrom(o.linkOf(fd)) {
+	if !x.grant.mayMountFrom(o.linkOf(fd)) {
 		o.refuse("no rule's sources has " + o.linkOf(fd))
 		return "", unix.EPERM
 	}
-	path, _, errno = o.blockSource(fd, g.Force|o.grant.Force, true)
-	return path, errno
+	flags := x.grant.Force | o.grant.Force
+	path, image, errno := o.blockSource(fd, flags, true)
+	if errno == unix.EACCES || errno == unix.EROFS {
+		flags |= unix.MS_RDONLY
+		path, image, errno = o.blockSource(fd, flags, true)
+	}
+	if errno != 0 {
+		return "", errno
+	}
+	loop := -1
+	if image {
+		if loop, errno = o.keepOpen(path); errno != 0 {
+			return "", errno
+		}
+	}
+	o.f.opened.source(x.fd, loop, flags&unix.MS_RDONLY != 0)
+	return path, 0
+}
+
+func (o *op) keepOpen(path string) (int, syscall.Errno) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, errnoOf(err)
+	}
+	return fd, 0
 }
 
 // maxBinary is the largest value of an option (fsconfig(2)).

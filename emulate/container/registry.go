@@ -118,11 +118,13 @@ type contexts struct {
 
 // An fsContext is a file system being configured.
 type fsContext struct {
-	fd    int
-	kind  *fsType // nil: one that is mounted already
-	grant lending // of the rule that let it be opened
-	tgid  int
-	born  uint64
+	fd       int
+	kind     *fsType // nil: one that is mounted already
+	grant    lending // of the rule that let it be opened
+	tgid     int
+	loop     int  // a loop device that is to stay as long; -1: none
+	readOnly bool // the caller cannot write to the device
+	born     uint64
 }
 
 // maxContexts bounds them. One that is forgotten is its caller's own affair: it is configured with the caller's rights.
@@ -142,11 +144,38 @@ func (c *contexts) add(o *op, fd int, kind *fsType) syscall.Errno {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.list) >= maxContexts {
-		unix.Close(c.list[0].fd)
+		c.list[0].close()
 		c.list = c.list[1:]
 	}
-	c.list = append(c.list, fsContext{fd: dup, kind: kind, grant: o.grant, tgid: who.TGID, born: who.StartTime})
+	c.list = append(c.list, fsContext{fd: dup, kind: kind, grant: o.grant, loop: -1, tgid: who.TGID, born: who.StartTime})
 	return 0
+}
+
+// source remembers what a context's device takes.
+func (c *contexts) source(fd, loop int, readOnly bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.list {
+		if x := &c.list[i]; x.fd == fd {
+			x.closeLoop()
+			x.loop, x.readOnly = loop, readOnly
+			return
+		}
+	}
+	if loop >= 0 {
+		unix.Close(loop) // it was forgotten meanwhile
+	}
+}
+
+func (x *fsContext) close() {
+	unix.Close(x.fd)
+	x.closeLoop()
+}
+
+func (x *fsContext) closeLoop() {
+	if x.loop >= 0 {
+		unix.Close(x.loop)
+	}
 }
 
 // forget drops the contexts of processes that have ended, and says how many are left.
@@ -159,7 +188,7 @@ func (c *contexts) forget(f *Family) int {
 			kept = append(kept, x)
 			continue
 		}
-		unix.Close(x.fd)
+		x.close()
 	}
 	c.list = kept
 	return len(kept)
@@ -183,7 +212,7 @@ func (c *contexts) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, x := range c.list {
-		unix.Close(x.fd)
+		x.close()
 	}
 	c.list = nil
 }
