@@ -72,14 +72,6 @@ files: {read: [/], write: [/dev], exec: [/bin, /sbin, /usr, /lib, /lib64], hide:
 EOF
 (cd "$work/files" && "$stead" run --policy "$work/hide.yaml" -- busybox sh -c 'ls; cat keys/key link/key; cat /proc/self/cwd/keys/key') 2>&1 || true
 
-title "A container without any right to mount mounts a tmpfs, and is refused a device (the preset 'container-mount')"
-mkdir "$work/mnt"
-cat >"$work/container.sh" <<'EOF'
-grep CapEff /proc/self/status
-mount -t tmpfs -o size=1m scratch "$1" && grep "$1" /proc/self/mountinfo && umount "$1"
-mount -t ext4 /dev/vda "$1" || true
-EOF
-"$stead" run --preset container-mount --on-deny print -- unshare -Urm setpriv --bounding-set=-all --inh-caps=-all \
-	sh "$work/container.sh" "$work/mnt" 2>&1 || echo "(this machine lets nobody make user namespaces)"
+./scripts/demo_container.sh "$work" "$stead"
 
 title "Next: bin/stead trace -- any program of yours; docs/manual.md has the rest."

@@ -7,7 +7,7 @@
 items() {
 	case $1 in
 	build) echo "go cc seccomp pkgconfig" ;;
-	demo) echo "go cc seccomp pkgconfig busybox" ;;
+	demo) echo "go cc seccomp pkgconfig busybox setpriv mkfs.ext4? runc?" ;;
 	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
 	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 man2? multilib?" ;;
 	runtimes) echo "runc crun podman conmon ctr lxc-start newuidmap" ;;
@@ -55,6 +55,7 @@ packages() {
 	apt-get:setpriv) echo util-linux ;;
 	apt-get:script) echo bsdutils ;;
 	apt-get:man2) echo manpages-dev ;;
+	*:mkfs.ext4) echo e2fsprogs ;;
 	*:ctr) echo containerd ;;
 	*:lxc-start) echo lxc ;;
 	apt-get:newuidmap) echo uidmap ;;
@@ -177,7 +178,7 @@ if [ -n "$need" ]; then
 	[ -z "$need" ] || stop "still missing after the installation: $(words "$need"), from"
 fi
 if [ -n "$want_packages" ]; then
-	say "installing $want_packages (some tests are skipped without)"
+	say "installing $want_packages (something is skipped without)"
 	# shellcheck disable=SC2086
 	install $want_packages || say "not installed: $want_packages"
 fi

@@ -19,6 +19,7 @@ type actorKind uint8
 const (
 	asTarget actorKind = iota
 	granted
+	layers // granted, and with what overlay needs to keep its layers
 	host
 	numActors
 )
@@ -62,6 +63,7 @@ func (o *op) Interrupt() {
 const (
 	capSysAdmin = 1 << unix.CAP_SYS_ADMIN
 	capMknod    = 1 << unix.CAP_MKNOD
+	capLayers   = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
 )
 
 // actor takes a task of a kind for the call. Whatever it opens is this process's too.
@@ -125,7 +127,7 @@ func (o *op) allowed(target unotify.Target, k actorKind) error {
 
 func (a *actor) become(o *op, target unotify.Target, id *standin.Identity, k actorKind) error {
 	var late []joining
-	if k == granted {
+	if k == granted || k == layers {
 		var err error
 		if late, err = a.joinEarly(o, target); err != nil {
 			return err
@@ -151,6 +153,9 @@ func grant(id *standin.Identity, k actorKind) {
 	case granted:
 		id.Caps.Effective |= capSysAdmin
 		id.Caps.Permitted |= capSysAdmin
+	case layers:
+		id.Caps.Effective |= capSysAdmin | capLayers
+		id.Caps.Permitted |= capSysAdmin | capLayers
 	case host:
 		if id.UserNS != nil {
 			id.UID, id.GID, id.Groups = id.Outside.UID, id.Outside.GID, id.Outside.Groups

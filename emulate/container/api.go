@@ -49,6 +49,8 @@ func (o *op) creator(t *fsType) (caller, syscall.Errno) {
 		return direct, 0
 	case t.made == outside && o.foreign(nsUser):
 		k = host
+	case t.made == layered && o.foreign(nsUser):
+		k = layers
 	}
 	a, errno := o.actor(k)
 	if errno != 0 {

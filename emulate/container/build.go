@@ -74,9 +74,16 @@ func (o *op) set(call caller, fs int, s setting) syscall.Errno {
 	return errno
 }
 
-// mountOverlay hands the layers over as descriptors: by their names, the kernel would look them up with what the actor may do.
+// mountOverlay hands the layers over as descriptors: by their names, the kernel would look them up with what the actor may do. Overlay does
+// its own work with the rights of who mounts it, and needs some that a container's root has without mounting: its work directory has no
+// mode, and copies get their originals' owners. Whoever uses the mount is asked for his own rights first (fs/overlayfs/inode.c,
+// ovl_permission).
 func (o *op) mountOverlay(t *fsType, flags uint64) emulate.Result {
-	a, errno := o.actor(granted)
+	k := granted
+	if o.foreign(nsUser) {
+		k = layers
+	}
+	a, errno := o.actor(k)
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}

@@ -1,9 +1,10 @@
 // Package container performs calls inside a container that the container itself has no right to: mounting and its relatives above all.
 //
-// Three kinds of stand-in tasks (package standin) act, each in the caller's mount namespace and with the caller's root and ids:
+// Four kinds of stand-in tasks (package standin) act, each in the caller's mount namespace and with the caller's root and ids:
 //
 //	asTarget  with exactly the caller's rights: it finds what the paths mean
 //	granted   with CAP_SYS_ADMIN in the caller's user namespace besides: it mounts
+//	layers    for overlay in a user namespace, with CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER and CAP_FSETID there as well
 //	host      in the supervisor's user namespace, with CAP_SYS_ADMIN and CAP_MKNOD and nothing else: it does what the kernel allows
 //	          nobody in a user namespace (trusted.* attributes, device nodes)
 //
