@@ -56,21 +56,29 @@ type (
 // is write, which no runtime lets a listener have, since it sends the listener with it.
 func Export(l filter.Lists, o ExportOptions) ([]byte, []Loss, error) {
 	e := &exporter{lists: l}
-	if err := e.prepare(); err != nil {
+	if err := e.collect(); err != nil {
 		return nil, nil, fmt.Errorf("export profile: %w", err)
-	}
-	for id := arch.ID(1); id < arch.NumIDs; id++ {
-		e.call(id)
-	}
-	e.carriers()
-	if len(e.rules) > maxRules {
-		return nil, nil, fmt.Errorf("export profile: more than %d rules, which no filter holds: simplify conditions", maxRules)
 	}
 	if err := e.notified(o); err != nil {
 		return nil, nil, fmt.Errorf("export profile: %w", err)
 	}
 	text, err := e.json(o)
 	return text, e.losses, err
+}
+
+// collect makes the rules.
+func (e *exporter) collect() error {
+	if err := e.prepare(); err != nil {
+		return err
+	}
+	for id := arch.ID(1); id < arch.NumIDs; id++ {
+		e.call(id)
+	}
+	e.carriers()
+	if len(e.rules) > maxRules {
+		return fmt.Errorf("more than %d rules, which no filter holds: simplify conditions", maxRules)
+	}
+	return nil
 }
 
 // An exporter collects the rules of one profile.
