@@ -50,6 +50,7 @@ func grantScenarios() map[string]scenario {
 		"programs": {nil, programs},
 		"many":     {prepareTree, many},
 		"initial":  {prepareTree, initialMountsStay},
+		"refuse":   {prepareTree, refusedOptions},
 	}
 }
 
@@ -368,4 +369,28 @@ func harmless(c *container) {
 func TestHarmless(t *testing.T) {
 	needRoot(t)
 	want{"swapon": "ok", "swapoff": "ok", "reboot": "ok"}.check(t, supervised(t, plan{Scenario: "chown", Drop: true}, supervision{}))
+}
+
+// refusedOptions has options that the rule refuses, and others.
+func refusedOptions(c *container) {
+	c.err("name", unix.Mount("x", "/media/t", "tmpfs", 0, "nr_inodes=5,mode=700"))
+	c.err("value", unix.Mount("x", "/media/t", "tmpfs", 0, "mode=777"))
+	c.err("later", unix.Mount("x", "/media/t", "tmpfs", 0, "size=1m,,mode=777"))
+	c.err("another value", unix.Mount("x", "/media/t", "tmpfs", 0, "mode=711"))
+	c.err("remount", unix.Mount("x", "/media/t", "", unix.MS_REMOUNT, "nr_inodes=7"))
+	c.err("remount otherwise", unix.Mount("x", "/media/t", "", unix.MS_REMOUNT, "size=2m"))
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	c.err("fsopen", err)
+	c.err("fsconfig name", unix.FsconfigSetString(fs, "nr_inodes", "5"))
+	c.err("fsconfig value", unix.FsconfigSetString(fs, "mode", "777"))
+	c.err("fsconfig another value", unix.FsconfigSetString(fs, "mode", "711"))
+	c.err("fsconfig flag", unix.FsconfigSetFlag(fs, "ro"))
+}
+
+func TestRefusedOptions(t *testing.T) {
+	needRoot(t)
+	const refused = "operation not permitted"
+	want{"name": refused, "value": refused, "later": refused, "another value": "ok", "remount": refused, "remount otherwise": "ok", "fsopen": "ok",
+		"fsconfig name": refused, "fsconfig value": refused, "fsconfig another value": "ok", "fsconfig flag": refused}.check(t,
+		supervised(t, plan{Scenario: "refuse", Drop: true}, supervision{grant: policy.Grant{Refuse: []string{"nr_inodes", "mode=777", "ro"}}}))
 }
