@@ -221,10 +221,7 @@ func (s *Server) interrupted(j *job, r Result) Result {
 
 // deliver gives the target its result.
 func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
-	if r.kind == resultValue || r.kind == resultErrno {
-		r = s.fill(ev, id, r)
-	}
-	switch r.kind {
+	switch r = s.fill(ev, id, r); r.kind {
 	case resultValue:
 		s.answer(ev, id, r.value, 0)
 	case resultErrno:
@@ -247,6 +244,7 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 // fill writes a call's results into the target's memory. As with the kernel, a call that cannot say what it found fails.
 func (s *Server) fill(ev *audit.Event, id uint64, r Result) Result {
 	if !s.write(ev, id, r.out[:]) || !s.write(ev, id, r.more) {
+		r.release()
 		return Errno(unix.EFAULT)
 	}
 	return r

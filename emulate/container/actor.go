@@ -21,6 +21,8 @@ const (
 	granted
 	layers // granted, and with what overlay needs to keep its layers
 	host
+	programming
+	timekeeping
 	numActors
 )
 
@@ -64,7 +66,15 @@ const (
 	capSysAdmin = 1 << unix.CAP_SYS_ADMIN
 	capMknod    = 1 << unix.CAP_MKNOD
 	capLayers   = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+	capBPF      = 1 << unix.CAP_BPF
+	capNetAdmin = 1 << unix.CAP_NET_ADMIN
+	capSysTime  = 1 << unix.CAP_SYS_TIME
 )
+
+// beyond are the capabilities in the supervisor's user namespace that a kind of actor has.
+func (k actorKind) beyond() uint64 {
+	return [numActors]uint64{host: capSysAdmin | capMknod, programming: capBPF | capNetAdmin, timekeeping: capSysTime}[k]
+}
 
 // actor takes a task of a kind for the call. Whatever it opens is this process's too.
 func (o *op) actor(k actorKind) (*actor, syscall.Errno) {
@@ -119,7 +129,7 @@ func (o *op) allowed(target unotify.Target, k actorKind) error {
 	if !o.foreign(nsMount) && !o.f.o.OwnMounts {
 		return fmt.Errorf("the caller is in the supervisor's own mount namespace, so in no container: %w (unshare the mount namespace)", unix.EPERM)
 	}
-	if k == host {
+	if k.beyond() != 0 {
 		return nil
 	}
 	return o.f.owned(target)
@@ -156,12 +166,12 @@ func grant(id *standin.Identity, k actorKind) {
 	case layers:
 		id.Caps.Effective |= capSysAdmin | capLayers
 		id.Caps.Permitted |= capSysAdmin | capLayers
-	case host:
+	case host, programming, timekeeping:
 		if id.UserNS != nil {
 			id.UID, id.GID, id.Groups = id.Outside.UID, id.Outside.GID, id.Outside.Groups
 			id.UserNS, id.Outside = nil, nil // Close has the original
 		}
-		id.Caps = unotify.CapSets{Effective: capSysAdmin | capMknod, Permitted: capSysAdmin | capMknod}
+		id.Caps = unotify.CapSets{Effective: k.beyond(), Permitted: k.beyond()}
 	}
 }
 

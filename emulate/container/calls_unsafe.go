@@ -90,3 +90,14 @@ func (a *actor) magic(fd int) (int64, bool) {
 func words(v []uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 8*len(v))
 }
+
+// readFD reads what a small file of procfs says to the actor.
+func (a *actor) readFD(fd int) ([]byte, syscall.Errno) {
+	const most = 8192
+	a.text = make([]byte, most)
+	n, errno := a.call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(a.text))), most)
+	if errno != 0 {
+		return nil, errno
+	}
+	return a.text[:n], 0
+}

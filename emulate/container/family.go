@@ -44,6 +44,8 @@ type Family struct {
 	given   registry
 	opened  contexts
 	initial initialMounts
+	loaded  programList
+	groups  groups
 	unmount [64]sync.Mutex // by mount namespace: between a look at what is mounted and its going
 	tidying atomic.Bool
 	closed  chan struct{}

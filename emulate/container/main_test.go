@@ -36,7 +36,8 @@ type plan struct {
 	Drop     bool // without CAP_SYS_ADMIN and CAP_MKNOD
 	PID      bool // in a pid namespace of its own
 	Chroot   bool
-	Inside   bool // it is in its namespaces already
+	Inside   bool   // it is in its namespaces already
+	Group    string // the control group that it begins in
 	Args     []string
 }
 
@@ -67,6 +68,9 @@ func (p plan) environ() []string {
 // enter makes the container's namespaces and runs the plan in them.
 func (p plan) enter() int {
 	p.Inside = true
+	if p.Group != "" {
+		must("control group", os.WriteFile(p.Group+"/cgroup.procs", []byte("0"), 0))
+	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.environ(), os.Stdout, os.Stderr
 	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
@@ -112,6 +116,9 @@ func (p plan) run() {
 		s, ok = systemScenarios()[p.Scenario]
 	}
 	if !ok {
+		s, ok = kernelScenarios()[p.Scenario]
+	}
+	if !ok {
 		must("scenario", fmt.Errorf("no %q", p.Scenario))
 	}
 	c := &container{plan: p, out: json.NewEncoder(os.Stdout)}
@@ -119,7 +126,7 @@ func (p plan) run() {
 		s.prepare(c)
 	}
 	if p.Drop {
-		must("drop", dropCapabilities(unix.CAP_SYS_ADMIN, unix.CAP_MKNOD))
+		must("drop", dropCapabilities(unix.CAP_SYS_ADMIN, unix.CAP_MKNOD, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_TIME))
 	}
 	s.run(c)
 	os.Exit(0)

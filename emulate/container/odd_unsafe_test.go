@@ -27,6 +27,12 @@ func str(s string) uintptr {
 
 var kept [][]byte
 
+// address is memory that stays where it is.
+func address(b []byte) uintptr {
+	kept = append(kept, b)
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+}
+
 // edge is a string without an end, before memory that is not there.
 func edge(s string) uintptr {
 	mem, err := unix.Mmap(-1, 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)

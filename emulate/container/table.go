@@ -56,7 +56,7 @@ func onlyPath(arg int) []pathArg { return []pathArg{{text: arg, dir: none}} }
 
 // rows are the calls of all groups.
 func rows() (list []row) {
-	for _, group := range [][]row{mountRows(), apiRows(), deviceRows(), xattrRows(), systemRows(), moduleRows()} {
+	for _, group := range [][]row{mountRows(), apiRows(), deviceRows(), xattrRows(), systemRows(), moduleRows(), bpfRows(), clockRows(), quotaRows()} {
 		list = append(list, group...)
 	}
 	return list

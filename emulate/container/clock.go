@@ -1,0 +1,2 @@
+package container
+func clockRows() []row { return nil }
