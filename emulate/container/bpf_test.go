@@ -16,8 +16,11 @@ import (
 
 func kernelScenarios() map[string]scenario {
 	return map[string]scenario{
-		"bpf":        {nil, devicePrograms},
-		"bpf limits": {nil, deviceLimits},
+		"bpf":            {nil, devicePrograms},
+		"bpf limits":     {nil, deviceLimits},
+		"quotas":         {prepareTree, quotas},
+		"machine quotas": {nil, machineQuotas},
+		"clocks":         {nil, clocks},
 	}
 }
 

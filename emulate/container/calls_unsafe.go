@@ -17,6 +17,9 @@ const sysStatmount = 457
 // pointer too.
 const nowhere = 1
 
+// nativeWord is how wide the supervisor's own words are.
+const nativeWord = int(unsafe.Sizeof(uintptr(0)))
+
 // atCwd is AT_FDCWD in a register.
 const atCwd = ^uintptr(99)
 
