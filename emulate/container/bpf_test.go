@@ -21,6 +21,7 @@ func kernelScenarios() map[string]scenario {
 		"quotas":         {prepareTree, quotas},
 		"machine quotas": {nil, machineQuotas},
 		"clocks":         {nil, clocks},
+		"narrow":         {nil, narrow},
 	}
 }
 

@@ -259,6 +259,7 @@ type supervision struct {
 	grant   policy.Grant                            // as a rule says it
 	decide  func(r *policy.Request) policy.Decision // nil: everything is performed
 	pid     func(pid int)                           // told of the program
+	narrow  bool                                    // every call of another ABI is notified, too
 }
 
 var hideOnce sync.Once
@@ -293,7 +294,7 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: unotifytest.Notify(numbers()...),
+	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.filter(),
 		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{nil, w, os.Stderr}})
 	w.Close()
 	if err != nil {
@@ -307,9 +308,7 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 	decide := s.decide
 	if decide == nil {
 		s.grant.As = policy.AsSupervisor
-		decide = func(*policy.Request) policy.Decision {
-			return policy.Decision{Verdict: policy.Perform, Grant: &s.grant}
-		}
+		decide = s.everything
 	}
 	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: decider(decide), Table: table,
 		Targets: emulate.FromTargets(targets), Logger: s.options.Logger})
@@ -337,6 +336,24 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		return nil, fmt.Errorf("the program ended with %v; exec error %v; it said %s", status, child.ExecError(), out.String())
 	}
 	return parseReports(t.(*testing.T), out.Bytes()), nil
+}
+
+// everything that can be performed is.
+func (s *supervision) everything(r *policy.Request) policy.Decision {
+	if s.narrow && !emulate.RangeOf(Calls()).Granted.Has(r.Call.ID) {
+		return policy.Decision{Verdict: policy.Allow}
+	}
+	return policy.Decision{Verdict: policy.Perform, Grant: &s.grant}
+}
+
+func (s supervision) filter() []unix.SockFilter {
+	filter := unotifytest.Notify(numbers()...)
+	if !s.narrow {
+		return filter
+	}
+	return append([]unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 4},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: arch.Native().Audit()},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF}}, filter...)
 }
 
 type decider func(r *policy.Request) policy.Decision
