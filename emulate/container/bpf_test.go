@@ -22,6 +22,8 @@ func kernelScenarios() map[string]scenario {
 		"machine quotas": {nil, machineQuotas},
 		"clocks":         {nil, clocks},
 		"narrow":         {nil, narrow},
+		"loaded":         {nil, loaded},
+		"limited":        {nil, limited},
 	}
 }
 

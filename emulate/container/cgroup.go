@@ -13,16 +13,19 @@ import (
 	"github.com/stead-project/stead/internal/procself"
 )
 
-// limit narrows what is known of the machine to what a thread's control group may use of it (cgroups(7)).
+// limit narrows what is known of the machine to what a thread's control group may use of it (cgroups(7)), and to what its pid namespace
+// has.
 func (f *Family) limit(i *info, tid int) {
-	if dir, ok := f.group(tid, "memory", "/sys/fs/cgroup/memory"); ok {
-		i.memory(dir, groupFiles{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache", "total_shmem"})
+	const v1, v2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+	if dir, ok := f.group(tid, "memory", v1); ok {
+		i.memory(v1, dir, firstVersion())
 		i.swapV1(dir)
-	} else if dir, ok := f.group(tid, "", "/sys/fs/cgroup"); ok {
-		i.memory(dir, groupFiles{"memory.max", "memory.current", "file", "shmem"})
-		i.swap(dir)
+	} else if dir, ok := f.group(tid, "", v2); ok {
+		i.memory(v2, dir, secondVersion())
+		i.swap(v2, dir)
 	}
-	for _, v := range [...]struct{ controller, root string }{{"pids", "/sys/fs/cgroup/pids"}, {"", "/sys/fs/cgroup"}} {
+	f.load(i, tid)
+	for _, v := range [...]struct{ controller, root string }{{"pids", "/sys/fs/cgroup/pids"}, {"", v2}} {
 		if dir, ok := f.group(tid, v.controller, v.root); ok {
 			if n, ok := groupNumber(dir, "pids.current"); ok {
 				i.procs = uint16(min(n, 1<<16-1))
@@ -36,7 +39,19 @@ func (f *Family) limit(i *info, tid int) {
 }
 
 // groupFiles are what the two versions call the same things.
-type groupFiles struct{ limit, usage, cache, shared string }
+type groupFiles struct {
+	limits        []string
+	usage, shared string
+}
+
+func firstVersion() groupFiles {
+	return groupFiles{limits: []string{"memory.limit_in_bytes"}, usage: "memory.usage_in_bytes", shared: "total_shmem"}
+}
+
+// secondVersion: what goes over memory.high is slowed down until it is below again. It is a limit to whoever asks how much there is.
+func secondVersion() groupFiles {
+	return groupFiles{limits: []string{"memory.max", "memory.high"}, usage: "memory.current", shared: "shmem"}
+}
 
 // group is the directory of a thread's control group; that of the second version has no controller.
 func (f *Family) group(tid int, controller, root string) (string, bool) {
@@ -70,33 +85,52 @@ func hasName(list, name string) bool {
 	return false
 }
 
-// memory: a limit of the group or of one above it, whichever is least, and what is left of it. What is only kept to save reading counts
-// as free, as far as it does in the machine's own account: not at all.
-func (i *info) memory(dir string, names groupFiles) {
-	limit, at := i.totalRAM, ""
-	for d := dir; strings.HasPrefix(d, "/sys/fs/cgroup/"); d = filepath.Dir(d) {
-		if n, ok := groupNumber(d, names.limit); ok && n < limit {
-			limit, at = n, d
+// memory: a limit of the group or of one above it, whichever is least, and the least that any of them has left. What is only kept to save
+// reading does not count as free, as in the machine's own account.
+func (i *info) memory(root, dir string, names groupFiles) {
+	at := ""
+	for d := dir; isBelow(d, root) && d != root; d = filepath.Dir(d) {
+		limit, ok := leastOf(d, names.limits)
+		if !ok || limit >= i.totalRAM && at == "" {
+			continue
+		}
+		used, _ := groupNumber(d, names.usage)
+		if at == "" || limit-min(used, limit) < i.freeRAM {
+			i.freeRAM = limit - min(used, limit)
+		}
+		if at == "" || limit < i.totalRAM {
+			i.totalRAM, at = limit, d
 		}
 	}
 	if at == "" {
 		return
 	}
-	used, _ := groupNumber(at, names.usage)
-	stat := groupStat(at)
-	i.totalRAM = limit
-	i.freeRAM = limit - min(used, limit)
-	i.sharedRAM = min(stat[names.shared], limit)
+	i.freeRAM = min(i.freeRAM, i.totalRAM)
+	i.sharedRAM = min(groupStat(dir)[names.shared], i.totalRAM)
 	i.bufferRAM = 0 // the kernel counts block devices' pages here, and tells no group of its own
 }
 
-func (i *info) swap(dir string) {
-	limit, ok := groupNumber(dir, "memory.swap.max")
-	if !ok || limit >= i.totalSwap {
-		return
+// leastOf is the least of a group's limits.
+func leastOf(dir string, names []string) (least uint64, ok bool) {
+	for _, name := range names {
+		if n, is := groupNumber(dir, name); is && (!ok || n < least) {
+			least, ok = n, true
+		}
 	}
-	used, _ := groupNumber(dir, "memory.swap.current")
-	i.totalSwap, i.freeSwap = limit, limit-min(used, limit)
+	return least, ok
+}
+
+// swap: the same of what memory is written out to.
+func (i *info) swap(root, dir string) {
+	for d := dir; isBelow(d, root) && d != root; d = filepath.Dir(d) {
+		limit, ok := groupNumber(d, "memory.swap.max")
+		if !ok {
+			continue
+		}
+		used, _ := groupNumber(d, "memory.swap.current")
+		i.totalSwap = min(i.totalSwap, limit)
+		i.freeSwap = min(i.freeSwap, i.totalSwap, limit-min(used, limit))
+	}
 }
 
 // swapV1: the first version limits memory and swap together.
@@ -143,6 +177,12 @@ func (f *Family) uptime(tid int) (uint64, bool) {
 	if err != nil || space == f.own.ns[nsPID] {
 		return 0, false
 	}
+	age, ok := f.age(f.first(tid, space))
+	return uint64(age / time.Second), ok
+}
+
+// first is the first process of a thread's pid namespace.
+func (f *Family) first(tid int, space string) int {
 	first := tid
 	const deepest = 1 << 12
 	for range deepest {
@@ -155,7 +195,12 @@ func (f *Family) uptime(tid int) (uint64, bool) {
 		}
 		first = parent
 	}
-	dir, err := f.targets.OpenAt(first, "", unix.O_PATH|unix.O_DIRECTORY)
+	return first
+}
+
+// age is how long ago a process started.
+func (f *Family) age(pid int) (time.Duration, bool) {
+	dir, err := f.targets.OpenAt(pid, "", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return 0, false
 	}
@@ -166,8 +211,7 @@ func (f *Family) uptime(tid int) (uint64, bool) {
 		return 0, false
 	}
 	const perSecond = 100 // USER_HZ of include/asm-generic/param.h
-	age := time.Duration(now.Nano()) - time.Duration(ticks)*(time.Second/perSecond)
-	return uint64(max(age, 0) / time.Second), true
+	return max(time.Duration(now.Nano())-time.Duration(ticks)*(time.Second/perSecond), 0), true
 }
 
 func (f *Family) parent(tid int) (int, bool) {

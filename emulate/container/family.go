@@ -46,6 +46,7 @@ type Family struct {
 	initial initialMounts
 	loaded  programList
 	groups  groups
+	loads   loads
 	unmount [64]sync.Mutex // by mount namespace: between a look at what is mounted and its going
 	tidying atomic.Bool
 	closed  chan struct{}

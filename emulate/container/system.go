@@ -17,7 +17,7 @@ func systemRows() []row {
 	const nothing = "succeeds and does nothing"
 	harmless := func(*op) emulate.Result { return emulate.Return(0) }
 	return []row{
-		{call: "sysinfo", do: sysinfo, note: "of the control group, where it has limits; the load is the machine's"},
+		{call: "sysinfo", do: sysinfo, note: "memory and swap of the control group, where it has limits; load, threads and age of the pid namespace"},
 		{call: "sched_setscheduler", raw: []rawArg{{ptr: 2, size: none, fixed: 4, most: 4}}, do: setScheduler, note: "of the caller's own threads"},
 		{call: "sethostname", raw: []rawArg{{ptr: 0, size: 1, most: maxHostname + 1}}, do: setHostname},
 		{call: "chown", texts: []int{0}, paths: onlyPath(0), do: chown(1), note: chownNote},
