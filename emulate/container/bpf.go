@@ -77,7 +77,7 @@ func copyBPF(o *op, raw *arch.Data, mem arch.Memory) {
 	attr.Read(bpfPage, mem)
 	o.mem.List = o.pieces[:bpfPieces]
 	b := o.bpfUnionOf()
-	if uint32(raw.Args[0]) != unix.BPF_PROG_LOAD || b.u32(loadType) != unix.BPF_PROG_TYPE_CGROUP_DEVICE {
+	if kind := b.u32(loadType); uint32(raw.Args[0]) != unix.BPF_PROG_LOAD || kind != unix.BPF_PROG_TYPE_CGROUP_DEVICE && kind != unix.BPF_PROG_TYPE_CGROUP_SKB {
 		return
 	}
 	code := &o.pieces[bpfCode]
@@ -120,6 +120,7 @@ type deviceCommand struct {
 func deviceCommands() []deviceCommand {
 	return []deviceCommand{
 		{unix.BPF_PROG_LOAD, loadType, unix.BPF_PROG_TYPE_CGROUP_DEVICE, loadProgram},
+		{unix.BPF_PROG_LOAD, loadType, unix.BPF_PROG_TYPE_CGROUP_SKB, loadProgram}, // runc finds out so whether programs can be attached
 		{unix.BPF_PROG_ATTACH, attachKind, unix.BPF_CGROUP_DEVICE, attachProgram},
 		{unix.BPF_PROG_DETACH, attachKind, unix.BPF_CGROUP_DEVICE, detachProgram},
 		{unix.BPF_PROG_QUERY, queryKind, unix.BPF_CGROUP_DEVICE, queryPrograms},

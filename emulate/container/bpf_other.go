@@ -1,6 +1,8 @@
 package container
 
 import (
+	"bytes"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
@@ -68,10 +70,16 @@ func (o *op) otherBPF(b bpfUnion, cmd uint32) emulate.Result {
 	return o.refuse("the command of bpf is not performed")
 }
 
+// attachKinds is more than any kernel has of them so far (enum bpf_attach_type).
+const attachKinds = 256
+
 func (o *op) asCaller(b bpfUnion, c *otherCommand) emulate.Result {
 	a, errno := o.actor(asTarget)
 	if errno != 0 {
 		return emulate.Errno(errno)
+	}
+	if c.cmd == unix.BPF_PROG_ATTACH && b.u32(attachKind) < attachKinds && o.f.loaded.has(o, o.bpfDescriptor(bytes.Clone(b), attachProg)) {
+		return o.refuse("what the supervisor has loaded is attached as a program of devices or not at all")
 	}
 	for _, at := range c.fds {
 		if !c.gives || b.u32(at) != 0 { // what is made needs none

@@ -295,7 +295,10 @@ func deviceLimits(c *container) {
 	c.load("token", code(1), field{loadFlags, bpfTokenFD})
 	c.load("socket filter", code(1), field{loadType, unix.BPF_PROG_TYPE_SOCKET_FILTER})
 	c.load("kprobe", code(1), field{loadType, unix.BPF_PROG_TYPE_KPROBE})
-	_, err := callBPF(unix.BPF_PROG_LOAD, unionOf(), 0)
+	packets := c.load("packet filter", code(1), field{loadType, unix.BPF_PROG_TYPE_CGROUP_SKB})
+	_, err := callBPF(unix.BPF_PROG_ATTACH, unionOf(field{attachTarget, group}, field{attachProg, packets}, field{attachKind, unix.BPF_CGROUP_INET_EGRESS}), bpfKnown)
+	c.err("attach packet filter", err)
+	_, err = callBPF(unix.BPF_PROG_LOAD, unionOf(), 0)
 	c.err("no size", err)
 	for name, fd := range map[string]int{"above": outer, "the machine": top} {
 		c.attach("attach "+name, unix.BPF_PROG_ATTACH, fd, allow, allowMulti)
@@ -330,9 +333,9 @@ func TestDeviceLimits(t *testing.T) {
 		_, own := makeGroups(t, 100000)
 		release := hostProgram(t, own, 1, allowMulti)
 		p.Scenario, p.Group, p.Drop = "bpf limits", own, true
-		w := want{"load allow": "ok", "load own function": "ok", "below": "ok", "lookup": "bad file descriptor", "detach the maker's by another": "no such file or directory",
+		w := want{"load allow": "ok", "load packet filter": "ok", "load own function": "ok", "below": "ok", "lookup": "bad file descriptor", "detach the maker's by another": "no such file or directory",
 			"denied below": "exit status 1 /dev/null: Operation not permitted\n"}
-		for _, step := range []string{"load helper", "load kernel function", "load map", "load may_goto", "no size", "load types", "load for a device", "load for another place",
+		for _, step := range []string{"load helper", "load kernel function", "load map", "load may_goto", "no size", "attach packet filter", "load types", "load for a device", "load for another place",
 			"load token", "load socket filter", "load kprobe", "attach above", "detach above", "query above", "attach the machine", "detach the machine",
 			"query the machine", "detach the maker's", "exclusive", "replace the maker's", "before", "beside", "link",
 			"array", "next", "pinned"} {
