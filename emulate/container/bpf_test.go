@@ -23,6 +23,8 @@ func kernelScenarios() map[string]scenario {
 		"clocks":         {nil, clocks},
 		"narrow":         {nil, narrow},
 		"loaded":         {nil, loaded},
+		"huge pages":     {prepareTree, hugePages},
+		"interpreters":   {prepareTree, interpreters},
 		"limited":        {nil, limited},
 	}
 }
