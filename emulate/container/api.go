@@ -212,6 +212,8 @@ func (o *op) setString(call caller, fs int, x fsContext, v option) syscall.Errno
 		list[0].value = o.heldFD(v.value)
 	case slices.Contains(t.paths, v.key):
 		list[0].fd, errno = o.pathFD(v.value)
+	case t.made == outside && o.foreign(nsUser):
+		list[0].value, errno = o.ownersID(t, v)
 	case t.made == layered:
 		list, errno = o.layers(v)
 	case t.made == device && v.key == "source":
@@ -315,7 +317,7 @@ func fsmount(o *op) emulate.Result {
 		attrs |= unix.MOUNT_ATTR_NODEV // it may be a file's
 	}
 	tree, errno := opened(call(unix.SYS_FSMOUNT, uintptr(fd), uintptr(o.flags(1)|unix.FSMOUNT_CLOEXEC), uintptr(attrs)))
-	if errno == 0 && made && (o.grant.IDMap || x.grant.IDMap) {
+	if errno == 0 && made && !x.kind.owned && (o.grant.IDMap || x.grant.IDMap) {
 		errno = o.idmap(tree)
 	}
 	return o.giveTree(tree, errno, o.flags(1)&unix.FSMOUNT_CLOEXEC != 0)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -191,22 +192,44 @@ func (o *op) mountOutside(t *fsType, flags uint64, options []option) emulate.Res
 		return emulate.Errno(errno)
 	}
 	for i := range options {
-		if v := &options[i]; !v.flag && slices.Contains(t.fds, v.key) {
+		v := &options[i]
+		if !v.flag && slices.Contains(t.fds, v.key) {
 			v.value = o.heldFD(v.value)
+		}
+		if v.value, errno = o.ownersID(t, *v); errno != 0 {
+			return emulate.Errno(errno)
 		}
 	}
 	tree, errno := o.build(h.call, t.name, o.text(0).Text(), flags|safe, settings(options))
-	return o.attachMade(tree, errno)
+	return o.attachMade(t, tree, errno)
+}
+
+// ownersID is an option's value with the id of a user or group as the supervisor has it; one that the caller's user namespace has not is
+// none (fs_param_is_uid() of fs/fs_parser.c).
+func (o *op) ownersID(t *fsType, v option) (string, syscall.Errno) {
+	for kind, list := range [...][]string{t.users, t.groups} {
+		id, err := strconv.ParseUint(v.value, 0, 32)
+		if err != nil || !slices.Contains(list, v.key) {
+			continue
+		}
+		ids := o.ids(uint32(kind), false)
+		there, ok := ids.out(uint32(id))
+		if !ok {
+			return "", unix.EINVAL
+		}
+		return strconv.FormatUint(uint64(there), 10), 0
+	}
+	return v.value, 0
 }
 
 // safe is forced on what the supervisor's rights have mounted for a user namespace: it shows the supervisor's devices and ids.
 const safe = unix.MS_NODEV | unix.MS_NOSUID
 
-func (o *op) attachMade(tree int, errno syscall.Errno) emulate.Result {
+func (o *op) attachMade(t *fsType, tree int, errno syscall.Errno) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	if o.grant.IDMap && o.foreign(nsUser) {
+	if o.grant.IDMap && o.foreign(nsUser) && !t.owned {
 		if errno := o.idmap(tree); errno != 0 {
 			return emulate.Errno(errno)
 		}
@@ -255,7 +278,7 @@ func (o *op) mountDevice(t *fsType, flags uint64, options []option) emulate.Resu
 		flags |= unix.MS_NODEV
 	}
 	tree, errno := o.build(direct, t.name, path, flags, settings(options))
-	return o.attachMade(tree, errno)
+	return o.attachMade(t, tree, errno)
 }
 
 // blockSource is where the supervisor has the block device that is held, or that it makes of a file, if that may be.

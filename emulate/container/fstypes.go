@@ -13,6 +13,9 @@ type fsType struct {
 	paths  []string // options whose value is a path
 	fds    []string // options whose value is a descriptor's number
 	refuse []string // options that would reach beyond the caller
+	users  []string // options whose value is a user's id
+	groups []string // and a group's
+	owned  bool     // it has no ids but those of whoever makes it: there is nothing to map
 	made   making
 }
 
@@ -32,8 +35,11 @@ func fsTypes() map[string]*fsType {
 		{name: "tmpfs"}, {name: "ramfs"}, {name: "sysfs"}, {name: "devpts"}, {name: "mqueue"}, {name: "cgroup2"}, {name: "binfmt_misc"},
 		{name: "bpf"}, {name: "proc", paths: []string{"pidns"}}, {name: "fuse", fds: []string{"fd"}},
 		{name: "overlay", made: layered},
-		{name: "hugetlbfs", made: outside}, {name: "nfs", made: outside}, {name: "nfs4", made: outside}, {name: "cifs", made: outside},
-		{name: "smb3", made: outside}, {name: "9p", fds: []string{"rfdno", "wfdno"}, made: outside},
+		{name: "hugetlbfs", made: outside, users: []string{"uid"}, groups: []string{"gid"}, owned: true},
+		{name: "nfs", made: outside}, {name: "nfs4", made: outside},
+		{name: "cifs", made: outside, users: []string{"uid", "cruid", "backupuid"}, groups: []string{"gid", "backupgid"}},
+		{name: "smb3", made: outside, users: []string{"uid", "cruid", "backupuid"}, groups: []string{"gid", "backupgid"}},
+		{name: "9p", fds: []string{"rfdno", "wfdno"}, made: outside, users: []string{"dfltuid"}, groups: []string{"dfltgid"}},
 		{name: "ext2", made: device}, {name: "ext3", made: device, refuse: []string{"journal_path", "journal_dev"}},
 		{name: "ext4", made: device, refuse: []string{"journal_path", "journal_dev"}},
 		{name: "xfs", made: device, refuse: []string{"logdev", "rtdev"}}, {name: "btrfs", made: device, refuse: []string{"device"}},

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/internal/testneed"
+	"github.com/stead-project/stead/policy"
 )
 
 // hugePages mounts a file system of huge pages and uses it, as far as there are such pages.
@@ -30,6 +31,27 @@ func hugePages(c *container) {
 		c.say("owner of a file "+step, ownerAndMode(&st))
 		c.err("umount "+step, unix.Unmount("/media/t", 0))
 	}
+	c.hugePagesByAPI()
+	c.err("mount an unmapped id", unix.Mount("huge", "/media/t", "hugetlbfs", 0, "uid=100000"))
+}
+
+// hugePagesByAPI does the same by the newer calls.
+func (c *container) hugePagesByAPI() {
+	fs, err := unix.Fsopen("hugetlbfs", unix.FSOPEN_CLOEXEC)
+	c.err("fsopen", err)
+	c.err("fsconfig uid", unix.FsconfigSetString(fs, "uid", "0x7"))
+	c.err("fsconfig gid", unix.FsconfigSetString(fs, "gid", "8"))
+	c.err("fsconfig word", unix.FsconfigSetString(fs, "uid", "x"))
+	c.err("create", unix.FsconfigCreate(fs))
+	tree, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	c.err("fsmount", err)
+	c.err("move_mount", unix.MoveMount(tree, "", unix.AT_FDCWD, "/media/t", unix.MOVE_MOUNT_F_EMPTY_PATH))
+	var st unix.Stat_t
+	c.err("stat by the API", unix.Stat("/media/t", &st))
+	c.say("owner by the API", ownerAndMode(&st))
+	unix.Close(fs)
+	unix.Close(tree)
+	c.err("umount by the API", unix.Unmount("/media/t", 0))
 }
 
 // TestHugePages compares with the machine's root. In a user namespace, where nobody may mount it, files are the container's.
@@ -49,7 +71,10 @@ func TestHugePages(t *testing.T) {
 			w[r.Step] = r.Result
 		}
 	}
-	w.check(t, supervised(t, p, supervision{options: Options{IDMap: true}}))
+	w["mount an unmapped id"] = "invalid argument"
+	for _, mapped := range []bool{false, true} {
+		w.check(t, supervised(t, p, supervision{grant: policy.Grant{IDMap: mapped}}))
+	}
 }
 
 // interpreters registers an interpreter in the container and runs what it is for.

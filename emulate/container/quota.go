@@ -143,7 +143,7 @@ func (o *op) quota(nr, first, second uintptr, owned func() (mine, mapped bool)) 
 	if !mine {
 		return emulate.Errno(unix.EPERM)
 	}
-	ids := o.quotaIDs(o.quotaNumber()&(1<<typeBits-1), mapped)
+	ids := o.ids(o.quotaNumber()&(1<<typeBits-1), mapped)
 	if c.id {
 		there, ok := ids.out(uint32(id))
 		if !ok {

@@ -46,8 +46,8 @@ func mountFrom(mountinfo string, device []byte) [][]byte {
 	return nil
 }
 
-// quotaIDs translates ids between the caller's user namespace and what the supervisor is to say in their stead.
-type quotaIDs struct {
+// An idMap translates ids between the caller's user namespace and what the supervisor is to say in their stead.
+type idMap struct {
 	all    bool // they are the same
 	ranges []idRange
 }
@@ -55,22 +55,22 @@ type quotaIDs struct {
 // An idRange is a line of uid_map and its relatives (user_namespaces(7)).
 type idRange struct{ inside, outside, count uint64 }
 
-// quotaIDs: a mount that maps ids has on its device those that the caller sees.
-func (o *op) quotaIDs(kind uint32, mapped bool) quotaIDs {
+// ids: a mount that maps ids has on its device those that the caller sees.
+func (o *op) ids(kind uint32, mapped bool) idMap {
 	kinds := [...]string{"uid_map", "gid_map", "projid_map"}
 	if !o.foreign(nsUser) || int(kind) >= len(kinds) {
-		return quotaIDs{all: true}
+		return idMap{all: true}
 	}
 	dir, err := o.f.targets.OpenAt(o.env.TID, "", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
-		return quotaIDs{}
+		return idMap{}
 	}
 	defer unix.Close(dir)
 	text, err := procself.ReadAt(dir, kinds[kind])
 	if err != nil || o.env.Valid() != nil {
-		return quotaIDs{}
+		return idMap{}
 	}
-	ids := quotaIDs{ranges: parseRanges(text)}
+	ids := idMap{ranges: parseRanges(text)}
 	for i := range ids.ranges {
 		if mapped {
 			ids.ranges[i].outside = ids.ranges[i].inside
@@ -90,25 +90,25 @@ func parseRanges(text []byte) (list []idRange) {
 }
 
 // out is the id that the supervisor names.
-func (q *quotaIDs) out(id uint32) (uint32, bool) {
-	for _, r := range q.ranges {
+func (m *idMap) out(id uint32) (uint32, bool) {
+	for _, r := range m.ranges {
 		if v := uint64(id); v >= r.inside && v-r.inside < r.count {
 			return uint32(v - r.inside + r.outside), true
 		}
 	}
-	return id, q.all
+	return id, m.all
 }
 
 // in makes an id that the kernel has written the caller's; one without a mapping is what from_kqid() of kernel/quota.c gives.
-func (q *quotaIDs) in(at []byte) {
+func (m *idMap) in(at []byte) {
 	id := uint64(binary.NativeEndian.Uint32(at))
-	for _, r := range q.ranges {
+	for _, r := range m.ranges {
 		if id >= r.outside && id-r.outside < r.count {
 			binary.NativeEndian.PutUint32(at, uint32(id-r.outside+r.inside))
 			return
 		}
 	}
-	if !q.all {
+	if !m.all {
 		binary.NativeEndian.PutUint32(at, ^uint32(0))
 	}
 }

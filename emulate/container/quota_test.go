@@ -12,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/internal/testneed"
+	"github.com/stead-project/stead/policy"
 )
 
 // quotas asks for and sets the quotas of a file system in an image. What the kernel has no quotas for, it says so of.
@@ -83,7 +84,7 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 	p.Drop = true
-	s := supervision{options: Options{Images: true}}
+	s := supervision{grant: policy.Grant{Sources: under("")}}
 	same(t, list, supervised(t, p, s))
 	p.User = true
 	w["unmapped id"] = kernelSays(list, "unmapped id")
@@ -125,12 +126,12 @@ func TestMachineQuotas(t *testing.T) {
 func TestQuotaIDs(t *testing.T) {
 	ranges := parseRanges([]byte("         0     100000      65536\n 70000 5 10\nx\n"))
 	for _, test := range []struct {
-		ids         quotaIDs
+		ids         idMap
 		inside, out uint32
 		ok          bool
 	}{
-		{quotaIDs{all: true}, 7, 7, true}, {quotaIDs{}, 0, 0, false}, {quotaIDs{ranges: ranges}, 0, 100000, true}, {quotaIDs{ranges: ranges}, 65535, 165535, true},
-		{quotaIDs{ranges: ranges}, 65536, 65536, false}, {quotaIDs{ranges: ranges}, 70009, 14, true}, {quotaIDs{ranges: ranges}, 70010, 70010, false},
+		{idMap{all: true}, 7, 7, true}, {idMap{}, 0, 0, false}, {idMap{ranges: ranges}, 0, 100000, true}, {idMap{ranges: ranges}, 65535, 165535, true},
+		{idMap{ranges: ranges}, 65536, 65536, false}, {idMap{ranges: ranges}, 70009, 14, true}, {idMap{ranges: ranges}, 70010, 70010, false},
 	} {
 		out, ok := test.ids.out(test.inside)
 		if ok != test.ok || ok && out != test.out {
@@ -145,7 +146,7 @@ func TestQuotaIDs(t *testing.T) {
 	}
 	nobody := make(bpfUnion, 4)
 	nobody.put32(0, 99999)
-	ids := quotaIDs{ranges: ranges}
+	ids := idMap{ranges: ranges}
 	if ids.in(nobody); nobody.u32(0) != ^uint32(0) {
 		t.Errorf("an id without a mapping is %d", nobody.u32(0))
 	}
