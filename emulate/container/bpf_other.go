@@ -13,6 +13,7 @@ import (
 type otherCommand struct {
 	cmd      uint32
 	fds      []int // where the union has descriptors
+	maybe    []int // the same, where 0 is none
 	pointers []int
 	gives    bool // a descriptor
 }
@@ -29,21 +30,21 @@ func otherCommands() (list []otherCommand) {
 		list = append(list, otherCommand{cmd: cmd})
 	}
 	for _, cmd := range []uint32{unix.BPF_PROG_GET_FD_BY_ID, unix.BPF_MAP_GET_FD_BY_ID, unix.BPF_BTF_GET_FD_BY_ID, unix.BPF_LINK_GET_FD_BY_ID} {
-		list = append(list, otherCommand{cmd: cmd, fds: []int{12}, gives: true})
+		list = append(list, otherCommand{cmd: cmd, maybe: []int{12}, gives: true})
 	}
 	const programs, tokens, stream = 35, 36, 37
 	return append(list,
-		otherCommand{cmd: unix.BPF_MAP_CREATE, fds: []int{20, 48, 72, 76}, pointers: []int{80}, gives: true},
-		otherCommand{cmd: unix.BPF_PROG_LOAD, fds: []int{72, 112, 144}, pointers: []int{8, 16, 32, 80, 96, 120, 128, 152}, gives: true},
-		otherCommand{cmd: unix.BPF_PROG_ATTACH, fds: []int{0, 4, 16, 20}},
-		otherCommand{cmd: unix.BPF_PROG_DETACH, fds: []int{0, 4, 16, 20}},
+		otherCommand{cmd: unix.BPF_MAP_CREATE, maybe: []int{20, 48, 72, 76}, pointers: []int{80}, gives: true},
+		otherCommand{cmd: unix.BPF_PROG_LOAD, maybe: []int{72, 112, 144}, pointers: []int{8, 16, 32, 80, 96, 120, 128, 152}, gives: true},
+		otherCommand{cmd: unix.BPF_PROG_ATTACH, fds: []int{0, 4}, maybe: []int{16, 20}},
+		otherCommand{cmd: unix.BPF_PROG_DETACH, fds: []int{0, 4}, maybe: []int{16, 20}},
 		otherCommand{cmd: unix.BPF_PROG_QUERY, fds: []int{0}, pointers: []int{16, 32, 40, 48}},
 		otherCommand{cmd: unix.BPF_PROG_TEST_RUN, fds: []int{0}, pointers: []int{16, 24, 48, 56}},
 		otherCommand{cmd: unix.BPF_RAW_TRACEPOINT_OPEN, fds: []int{8}, pointers: []int{0}, gives: true},
-		otherCommand{cmd: unix.BPF_BTF_LOAD, fds: []int{36}, pointers: []int{0, 8}, gives: true},
+		otherCommand{cmd: unix.BPF_BTF_LOAD, maybe: []int{36}, pointers: []int{0, 8}, gives: true},
 		otherCommand{cmd: unix.BPF_TASK_FD_QUERY, pointers: []int{16}},
 		otherCommand{cmd: unix.BPF_MAP_FREEZE, fds: []int{0}},
-		otherCommand{cmd: unix.BPF_LINK_UPDATE, fds: []int{0, 4, 12}},
+		otherCommand{cmd: unix.BPF_LINK_UPDATE, fds: []int{0, 4}, maybe: []int{12}},
 		otherCommand{cmd: unix.BPF_LINK_DETACH, fds: []int{0}},
 		otherCommand{cmd: unix.BPF_ENABLE_STATS, gives: true},
 		otherCommand{cmd: unix.BPF_ITER_CREATE, fds: []int{0}, gives: true},
@@ -82,7 +83,10 @@ func (o *op) asCaller(b bpfUnion, c *otherCommand) emulate.Result {
 		return o.refuse("what the supervisor has loaded is attached as a program of devices or not at all")
 	}
 	for _, at := range c.fds {
-		if !c.gives || b.u32(at) != 0 { // what is made needs none
+		o.bpfDescriptor(b, at)
+	}
+	for _, at := range c.maybe {
+		if b.u32(at) != 0 {
 			o.bpfDescriptor(b, at)
 		}
 	}

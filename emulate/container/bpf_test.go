@@ -23,6 +23,8 @@ func kernelScenarios() map[string]scenario {
 		"clocks":         {nil, clocks},
 		"narrow":         {nil, narrow},
 		"loaded":         {nil, loaded},
+		"other bpf":      {nil, otherPrograms},
+		"odd affairs":    {nil, oddAffairs},
 		"huge pages":     {prepareTree, hugePages},
 		"interpreters":   {prepareTree, interpreters},
 		"limited":        {nil, limited},
@@ -220,6 +222,46 @@ func (c *container) info(step string, fd int) {
 	_, err := callBPF(unix.BPF_OBJ_GET_INFO_BY_FD, b, 16)
 	c.err("info "+step, err)
 	c.say("told "+step, fmt.Sprint(info.u32(0), info.u32(4) > 0, b.u32(infoSize)))
+}
+
+// otherPrograms makes every command with nothing, and with descriptors that are no good.
+func otherPrograms(c *container) {
+	file, err := unix.Open("/media", unix.O_PATH, 0)
+	must("open", err)
+	refused := map[int]bool{unix.BPF_OBJ_PIN: true, unix.BPF_OBJ_GET: true, unix.BPF_LINK_CREATE: true, 38: true}
+	for cmd := range 45 {
+		if refused[cmd] {
+			continue
+		}
+		for _, fd := range []int{0, -1, 999, file} {
+			b := unionOf(field{0, fd}, field{4, fd}, field{12, fd}, field{16, fd}, field{20, fd})
+			for _, size := range []int{0, 4, 16, 40, bpfKnown} {
+				step := fmt.Sprint("command ", cmd, " descriptor ", fd, " size ", size)
+				if fd == file {
+					step = fmt.Sprint("command ", cmd, " directory, size ", size)
+				}
+				_, err := callBPF(cmd, b, size)
+				c.err(step, err)
+			}
+		}
+	}
+	for _, kind := range []int{0, 1, 2, 5, 9, 18, 25, 27, 100} {
+		_, err := callBPF(unix.BPF_PROG_LOAD, loadUnion(code(1), field{loadType, kind}), bpfKnown)
+		c.err(fmt.Sprint("load a program of type ", kind), err)
+	}
+	for kind := range 40 {
+		_, err := callBPF(unix.BPF_MAP_CREATE, unionOf(field{0, kind}, field{4, 4}, field{8, 4}, field{12, 1}), bpfKnown)
+		c.err(fmt.Sprint("make a map of type ", kind), err)
+	}
+}
+
+// TestOtherPrograms compares with a program that has no rights: what is not about devices is the caller's own.
+func TestOtherPrograms(t *testing.T) {
+	needRoot(t)
+	for _, p := range []plan{{}, {User: true}} {
+		p.Scenario, p.Drop = "other bpf", true
+		same(t, native(t, p), supervised(t, p, supervision{}))
+	}
 }
 
 // makeGroups makes a group for a test, with one in it for the container.

@@ -80,6 +80,52 @@ func system(c *container) {
 	c.err("no priority", scheduler(0, unix.SCHED_FIFO, nil))
 }
 
+// oddAffairs passes arguments that no program would.
+func oddAffairs(c *container) {
+	const bad = uintptr(8)
+	param := func(n uint32) uintptr { return address(binary.NativeEndian.AppendUint32(nil, n)) }
+	high := uintptr(1) << 32
+	for _, s := range []struct {
+		name string
+		nr   uintptr
+		args []uintptr
+	}{
+		{"policy", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, 77, param(1)}}, {"negative policy", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, ^uintptr(0), param(1)}},
+		{"priority", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_FIFO, param(100)}}, {"no priority", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_FIFO, param(0)}},
+		{"negative priority", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_RR, param(1 << 31)}},
+		{"null", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_FIFO, 0}}, {"bad", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_FIFO, bad}},
+		{"negative thread", unix.SYS_SCHED_SETSCHEDULER, []uintptr{^uintptr(0), unix.SCHED_FIFO, param(1)}},
+		{"normal with priority", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_NORMAL, param(1)}},
+		{"deadline", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_DEADLINE, param(0)}},
+		{"upper bits", unix.SYS_SCHED_SETSCHEDULER, []uintptr{high, high | unix.SCHED_BATCH, param(0)}},
+		{"reset on fork", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, unix.SCHED_IDLE | 0x40000000, param(0)}}, {"back", unix.SYS_SCHED_SETSCHEDULER, []uintptr{0, 0, param(0)}},
+		{"name at null", unix.SYS_SETHOSTNAME, []uintptr{0, 5}}, {"bad name", unix.SYS_SETHOSTNAME, []uintptr{bad, 5}}, {"no name", unix.SYS_SETHOSTNAME, []uintptr{bad, 0}},
+		{"long name", unix.SYS_SETHOSTNAME, []uintptr{str(strings.Repeat("x", 65)), 65}}, {"longest name", unix.SYS_SETHOSTNAME, []uintptr{str(strings.Repeat("x", 64)), 64}},
+		{"negative name", unix.SYS_SETHOSTNAME, []uintptr{str("x"), ^uintptr(0)}}, {"name with upper bits", unix.SYS_SETHOSTNAME, []uintptr{str("yz"), high | 1}},
+		{"name at an edge", unix.SYS_SETHOSTNAME, []uintptr{edge("abc"), 4}},
+		{"bad info", unix.SYS_SYSINFO, []uintptr{bad}}, {"null info", unix.SYS_SYSINFO, []uintptr{0}},
+		{"bad owner's path", unix.SYS_CHOWN, []uintptr{bad, 0, 0}}, {"owner of nothing", unix.SYS_CHOWN, []uintptr{str(""), 0, 0}},
+		{"owner of no directory", unix.SYS_CHOWN, []uintptr{str("/proc/version/x"), 0, 0}}, {"owner by flags", unix.SYS_FCHOWNAT, []uintptr{atCwd, str("/media"), 0, 0, 0x4000}},
+		{"owner of a closed file", unix.SYS_FCHOWN, []uintptr{999, 0, 0}}, {"owner of none", unix.SYS_FCHOWNAT, []uintptr{999, str("x"), 0, 0, 0}},
+	} {
+		c.err(s.name, raw(s.nr, s.args...))
+		var uts unix.Utsname
+		must("uname", unix.Uname(&uts))
+		policy, _, _ := unix.Syscall(unix.SYS_SCHED_GETSCHEDULER, 0, 0, 0)
+		c.say("after "+s.name, unix.ByteSliceToString(uts.Nodename[:])+" "+itoa(int(policy)))
+	}
+}
+
+// TestOddAffairs compares with the machine's root.
+func TestOddAffairs(t *testing.T) {
+	needRoot(t)
+	p := plan{Scenario: "odd affairs", PID: true}
+	list := native(t, p)
+	p.Drop = true
+	same(t, list, supervised(t, p, supervision{}))
+	want{"after longest name": strings.Repeat("x", 64) + " 0", "priority": "invalid argument", "bad": "bad address"}.check(t, list)
+}
+
 func TestSystem(t *testing.T) {
 	needRoot(t)
 	for _, p := range []plan{{PID: true}, {PID: true, User: true}} {
