@@ -245,17 +245,12 @@ func (f *Family) members(space string) map[int]member {
 }
 
 func (f *Family) countThreads(pid int, c *census) {
-	fd, err := f.targets.OpenAt(pid, "task", unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := f.targets.OpenAt(pid, "task", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return
 	}
-	tasks := os.NewFile(uintptr(fd), "task")
-	defer tasks.Close()
-	list, err := tasks.Readdirnames(maxCounted)
-	if err != nil {
-		return // it has gone
-	}
-	for _, tid := range list {
+	defer unix.Close(fd)
+	for _, tid := range f.threads(pid) {
 		c.threads++
 		if stat, err := procself.ReadAt(fd, tid+"/stat"); err == nil && isActive(stat) {
 			c.active++

@@ -18,7 +18,7 @@ func systemRows() []row {
 	harmless := func(*op) emulate.Result { return emulate.Return(0) }
 	return []row{
 		{call: "sysinfo", do: sysinfo, note: "memory and swap of the control group, where it has limits; load, threads and age of the pid namespace"},
-		{call: "sched_setscheduler", raw: []rawArg{{ptr: 2, size: none, fixed: 4, most: 4}}, do: setScheduler, note: "of the caller's own threads"},
+		{call: "sched_setscheduler", raw: []rawArg{{ptr: 2, size: none, fixed: 4, most: 4}}, do: setScheduler, note: "of the caller's own threads, and of others in a pid namespace of the container's"},
 		{call: "sethostname", raw: []rawArg{{ptr: 0, size: 1, most: maxHostname + 1}}, do: setHostname},
 		{call: "chown", texts: []int{0}, paths: onlyPath(0), do: chown(1), note: chownNote},
 		{call: "lchown", texts: []int{0}, paths: []pathArg{{text: 0, dir: none, absent: 1 << 63}}, do: chown(1), note: chownNote},
@@ -71,7 +71,7 @@ func (o *op) id(i int) uintptr {
 	return uintptr(v)
 }
 
-// setScheduler is done by the supervisor for the threads of the caller's own process: a number means one in its innermost pid namespace.
+// setScheduler is done by the supervisor, for threads of the container's: a number means one in the caller's pid namespace.
 func setScheduler(o *op) emulate.Result {
 	tid, errno := o.thread(o.int(0))
 	if errno != 0 {
@@ -87,7 +87,7 @@ func setScheduler(o *op) emulate.Result {
 	return result(direct(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), uintptr(o.flags(1)), at))
 }
 
-// thread finds the thread of the caller's process that it calls n; 0 is the one that calls. Another process's is another's affair.
+// thread finds the thread that the caller calls n; 0 is the one that calls.
 func (o *op) thread(n int) (int, syscall.Errno) {
 	switch {
 	case n == 0:
@@ -99,23 +99,64 @@ func (o *op) thread(n int) (int, syscall.Errno) {
 	if err != nil {
 		return 0, targetErrno(err)
 	}
-	fd, err := o.f.targets.OpenAt(target.TGID, "task", unix.O_RDONLY|unix.O_DIRECTORY)
+	for _, tid := range o.f.threads(target.TGID) {
+		if ids := o.f.numbers(target.TGID, "task/"+tid+"/"); len(ids) > 0 && ids[len(ids)-1] == n {
+			return ids[0], 0
+		}
+	}
+	return o.threadElsewhere(n)
+}
+
+// threadElsewhere finds a thread of another process in the caller's pid namespace, if that is the container's.
+func (o *op) threadElsewhere(n int) (int, syscall.Errno) {
+	if errno := o.look(); errno != 0 {
+		return 0, errno
+	}
+	if !o.foreign(nsPID) {
+		return 0, unix.EPERM
+	}
+	level := len(o.f.numbers(o.env.TID, ""))
+	all := o.f.members(o.view.ns[nsPID])
+	for pid, m := range all {
+		if !m.in(all) {
+			continue
+		}
+		for _, tid := range o.f.threads(pid) {
+			if ids := o.f.numbers(pid, "task/"+tid+"/"); level > 0 && len(ids) >= level && ids[level-1] == n {
+				return ids[0], 0
+			}
+		}
+	}
+	return 0, unix.ESRCH
+}
+
+// numbers are what a thread is called in each pid namespace, beginning with the supervisor's.
+func (f *Family) numbers(pid int, dir string) []int {
+	proc, err := f.targets.OpenAt(pid, "", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
-		return 0, targetErrno(err)
+		return nil
+	}
+	defer unix.Close(proc)
+	status, err := procself.ReadAt(proc, dir+"status")
+	if err != nil {
+		return nil
+	}
+	return procself.StatusIDs(status, "NSpid:")
+}
+
+// threads are the names of a process's threads in proc.
+func (f *Family) threads(pid int) []string {
+	fd, err := f.targets.OpenAt(pid, "task", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil
 	}
 	tasks := os.NewFile(uintptr(fd), "task")
 	defer tasks.Close()
 	names, err := tasks.Readdirnames(maxThreads)
 	if err != nil {
-		return 0, targetErrno(err)
+		return nil
 	}
-	for _, name := range names {
-		status, err := procself.ReadAt(fd, name+"/status")
-		if ids := procself.StatusIDs(status, "NSpid:"); err == nil && len(ids) > 0 && ids[len(ids)-1] == n {
-			return ids[0], 0
-		}
-	}
-	return 0, unix.EPERM
+	return names
 }
 
 // maxThreads bounds where a thread is looked for.

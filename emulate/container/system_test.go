@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,16 @@ func system(c *container) {
 	c.err("by number", scheduler(unix.Gettid(), unix.SCHED_RR, prio))
 	c.err("back", scheduler(0, unix.SCHED_NORMAL, make([]byte, 4)))
 	c.err("another's", scheduler(os.Getppid()+100000, unix.SCHED_FIFO, prio))
+	child := exec.Command("sleep", "60")
+	must("child", child.Start())
+	c.err("a child's", scheduler(child.Process.Pid, unix.SCHED_FIFO, prio))
+	policy, _, _ := unix.Syscall(unix.SYS_SCHED_GETSCHEDULER, uintptr(child.Process.Pid), 0, 0)
+	c.say("the child", itoa(int(policy)))
+	must("kill", child.Process.Kill())
+	child.Wait() //nolint:errcheck // it was killed
+	outside, err := strconv.Atoi(c.plan.Args[0])
+	must("number", err)
+	c.err("a supervisor's", scheduler(outside, unix.SCHED_FIFO, prio))
 	c.err("negative", scheduler(-1, unix.SCHED_FIFO, prio))
 	c.err("bad policy", scheduler(0, 77, prio))
 	c.err("no priority", scheduler(0, unix.SCHED_FIFO, nil))
@@ -129,10 +140,10 @@ func TestOddAffairs(t *testing.T) {
 func TestSystem(t *testing.T) {
 	needRoot(t)
 	for _, p := range []plan{{PID: true}, {PID: true, User: true}} {
-		p.Scenario, p.Drop = "system", true
+		p.Scenario, p.Drop, p.Args = "system", true, []string{itoa(os.Getpid())}
 		w := want{"sysfs": "ok", "chown sysfs": "ok", "chown sysfs none": "no such file or directory", "hostname": "ok", "name": "in-there",
 			"long hostname": "invalid argument", "sysinfo": "ok", "plausible": "true true 1 true", "uptime": "0", "bad sysinfo": "bad address",
-			"another's": "operation not permitted", "negative": "invalid argument", "bad policy": "invalid argument", "no priority": "invalid argument",
+			"another's": "no such process", "a child's": "ok", "the child": "1", "a supervisor's": "no such process", "negative": "invalid argument", "bad policy": "invalid argument", "no priority": "invalid argument",
 			"own scheduler": "ok", "by number": "ok", "back": "ok"}
 		w.check(t, supervised(t, p, supervision{}))
 	}
