@@ -9,7 +9,7 @@ items() {
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox setpriv mkfs.ext4? runc?" ;;
 	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
-	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 man2? multilib?" ;;
+	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 keyctl? man2? multilib?" ;;
 	runtimes) echo "runc crun podman conmon ctr lxc-start newuidmap" ;;
 	*) die "unknown group of dependencies: $1 (build, demo, test, bench, runtimes)" ;;
 	esac
@@ -58,6 +58,7 @@ packages() {
 	*:mkfs.ext4) echo e2fsprogs ;;
 	*:ctr) echo containerd ;;
 	*:lxc-start) echo lxc ;;
+	*:keyctl) echo keyutils ;;
 	apt-get:newuidmap) echo uidmap ;;
 	*:newuidmap) echo shadow-utils ;;
 	dnf:cc) echo gcc glibc-devel glibc-static ;;
