@@ -14,7 +14,7 @@ import (
 const bpfNote = "programs of devices, on control groups of the container's own; another command is the caller's own"
 
 func bpfRows() []row {
-	return []row{{call: "bpf", copy: copyBPF, do: bpf, slow: func(o *op) bool { return o.flags(0) == unix.BPF_PROG_LOAD }, note: bpfNote}}
+	return []row{{call: "bpf", copy: copyBPF, do: bpf, large: true, slow: func(o *op) bool { return o.flags(0) == unix.BPF_PROG_LOAD }, note: bpfNote}}
 }
 
 // What is copied of a bpf call, by position in an op's pieces.
@@ -71,7 +71,7 @@ const (
 
 // copyBPF takes the union once and, of a program, its instructions and its licence.
 func copyBPF(o *op, raw *arch.Data, mem arch.Memory) {
-	clear(o.pieces[:bpfPieces]) // a program may be large: it is not kept
+	clear(o.pieces[:bpfPieces])
 	attr := &o.pieces[bpfAttr]
 	attr.Addr, attr.Size = word(raw, 1), uint64(uint32(raw.Args[2]))
 	attr.Read(bpfPage, mem)

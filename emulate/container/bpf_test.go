@@ -156,6 +156,7 @@ func (c *container) oddPrograms(group, program int) {
 	log("is small", code(1)[:8], 130)
 	log("is too small", code(1)[:8], 1)
 	log("time", code(1), 4096)
+	log("nowhere of a good one, a long time", code(1), 4096, field{loadLog, bad})
 	log("of no level", code(1), 4096, field{loadLogLevel, 0})
 	log("of a bad level", code(1), 4096, field{loadLogLevel, 1 << 10})
 	log("nowhere", code(1)[:8], 4096, field{loadLog, bad})

@@ -1,12 +1,14 @@
 // Package container performs calls inside a container that the container itself has no right to: mounting and its relatives above all.
 //
-// Four kinds of stand-in tasks (package standin) act, each in the caller's mount namespace and with the caller's root and ids:
+// Six kinds of stand-in tasks (package standin) act, each in the caller's mount namespace and with the caller's root and ids:
 //
 //	asTarget  with exactly the caller's rights: it finds what the paths mean
 //	granted   with CAP_SYS_ADMIN in the caller's user namespace besides: it mounts
 //	layers    for overlay in a user namespace, with CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER and CAP_FSETID there as well
 //	host      in the supervisor's user namespace, with CAP_SYS_ADMIN and CAP_MKNOD and nothing else: it does what the kernel allows
-//	          nobody in a user namespace (trusted.* attributes, device nodes)
+//	          nobody in a user namespace (trusted.* attributes, device nodes, quotas)
+//
+//	programming and timekeeping, as host, with CAP_BPF and CAP_NET_ADMIN, or with CAP_SYS_TIME
 //
 // A path is resolved once, as the caller, to an O_PATH descriptor. The policy judges the path of what is held, and the call is carried
 // out on what is held: the tasks' working directory is their own descriptors' directory in proc, so that "12" is what descriptor 12

@@ -99,6 +99,9 @@ func (o *op) Grant(g *policy.Grant) {
 func (o *op) End() {
 	o.release()
 	o.letGo()
+	if o.row != nil && o.row.large {
+		clear(o.pieces[:])
+	}
 	clear(o.keep)
 	o.keep = o.keep[:0]
 	o.call, o.row, o.mem, o.grant, o.why, o.viewed = nil, nil, snapshot.Overlay{}, lending{}, "", false

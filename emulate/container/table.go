@@ -18,6 +18,7 @@ type row struct {
 	do      func(o *op) emulate.Result
 	slow    func(o *op) bool // it may wait for a device, a server or another process; nil: it never does
 	checked bool             // judged, and then left to the kernel
+	large   bool             // what is copied may be large: it is not kept for the next call
 }
 
 // none is no position.
