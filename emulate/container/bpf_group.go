@@ -171,11 +171,16 @@ func (o *op) namespaceDepth(own string) (int, bool) {
 	if errno != 0 || !ok {
 		return 0, false
 	}
+	return depthOf(own, seen), true
+}
+
+// depthOf is how deep a namespace begins from where a group is seen as seen that is really own.
+func depthOf(own, seen string) int {
 	ups := 0
 	for rest := seen + "/"; strings.HasPrefix(rest, "/../"); rest = rest[len("/.."):] {
 		ups++
 	}
-	return ups + components(own) - (components(seen) - ups), true
+	return ups + components(own) - (components(seen) - ups)
 }
 
 // read reads a file of the supervisor's proc as the actor.

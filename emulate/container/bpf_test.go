@@ -23,6 +23,7 @@ func kernelScenarios() map[string]scenario {
 		"clocks":         {nil, clocks},
 		"narrow":         {nil, narrow},
 		"loaded":         {nil, loaded},
+		"bpf nobody":     {nil, nobodysPrograms},
 		"other bpf":      {nil, otherPrograms},
 		"odd affairs":    {nil, oddAffairs},
 		"huge pages":     {prepareTree, hugePages},
@@ -130,6 +131,13 @@ func devicePrograms(c *container) {
 		c.query("none"+name, group, 0, 4)
 		c.inGroup("after"+name, sub)
 	}
+	inner := own + "/inner"
+	must("mkdir", os.Mkdir(inner, 0o755))
+	must("move", os.WriteFile(inner+"/cgroup.procs", []byte("0"), 0))
+	c.attach("attach beside the own", unix.BPF_PROG_ATTACH, group, allow, allowMulti)
+	c.attach("detach beside the own", unix.BPF_PROG_DETACH, group, allow, 0)
+	must("move back", os.WriteFile(own+"/cgroup.procs", []byte("0"), 0))
+	must("rmdir", os.Remove(inner))
 	c.attach("attach to the outermost", unix.BPF_PROG_ATTACH, base, allow, allowMulti)
 	c.query("outermost", base, 0, 8)
 	c.attach("replace there", unix.BPF_PROG_ATTACH, base, deny, allowMulti|replaceOne, field{attachReplace, allow})
@@ -374,7 +382,7 @@ func deviceLimits(c *container) {
 // TestDeviceLimits: the container's programs do nothing beyond the container, and nothing that its maker's did is undone.
 func TestDeviceLimits(t *testing.T) {
 	const denied = "operation not permitted"
-	for _, p := range []plan{{}, {User: true}} {
+	for _, p := range []plan{{}, {User: true}, {Seen: true}} {
 		_, own := makeGroups(t, 100000)
 		release := hostProgram(t, own, 1, allowMulti)
 		p.Scenario, p.Group, p.Drop = "bpf limits", own, true
@@ -413,6 +421,54 @@ func hostProgram(t *testing.T, group string, result byte, flags int) (release fu
 		change(unix.BPF_PROG_DETACH)
 		unix.Close(program)
 		unix.Close(dir)
+	}
+}
+
+// TestDeviceProgramsOfNobody: who shares a control group with the supervisor is in no container's.
+func TestDeviceProgramsOfNobody(t *testing.T) {
+	outer, own := makeGroups(t, 0)
+	for _, p := range []plan{{}, {Seen: true}} {
+		p.Scenario, p.Drop, p.Args = "bpf nobody", true, []string{own, outer}
+		want{"load": "ok", "attach": "operation not permitted", "above": "operation not permitted"}.check(t, supervised(t, p, supervision{}))
+	}
+}
+
+func nobodysPrograms(c *container) {
+	allow, err := callBPF(unix.BPF_PROG_LOAD, loadUnion(code(1)), bpfKnown)
+	c.err("load", err)
+	c.attach("attach", unix.BPF_PROG_ATTACH, openGroup(c.plan.Args[0]), allow, allowMulti)
+	c.attach("above", unix.BPF_PROG_ATTACH, openGroup(c.plan.Args[1]), allow, allowMulti)
+}
+
+// TestGroupPaths is about what the supervisor sees from a control group namespace.
+func TestGroupPaths(t *testing.T) {
+	for _, test := range []struct {
+		path  string
+		depth int
+		want  string
+		ok    bool
+	}{
+		{"/a/b/c", 2, "/a/b", true}, {"/a/b/c", 3, "/a/b/c", true}, {"/a", 0, "/", true}, {"/", 0, "/", true}, {"/a", 2, "", false}, {"/a", -1, "", false},
+	} {
+		if got, ok := cutTo(test.path, test.depth); got != test.want || ok != test.ok {
+			t.Errorf("%s, %d: %q, %v", test.path, test.depth, got, ok)
+		}
+	}
+	for _, test := range []struct {
+		own, seen string
+		want      int
+	}{{"/", "/", 0}, {"/", "/../..", 2}, {"/sup", "/../../sup", 2}, {"/a/sup", "/../sup", 2}, {"/a/ct/sub", "/sub", 2}, {"/a", "/..a", 0}, {"/a/ct", "/", 2}} {
+		if got := depthOf(test.own, test.seen); got != test.want {
+			t.Errorf("%s seen as %s: %d, want %d", test.own, test.seen, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		path, top string
+		want      bool
+	}{{"/a/b", "/a", true}, {"/a", "/a", true}, {"/ab", "/a", false}, {"/a", "/a/b", false}, {"/a", "/", true}, {"/", "/", true}} {
+		if got := isBelow(test.path, test.top); got != test.want {
+			t.Errorf("%s below %s: %v", test.path, test.top, got)
+		}
 	}
 }
 

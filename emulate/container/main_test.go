@@ -38,6 +38,7 @@ type plan struct {
 	Chroot   bool
 	Inside   bool   // it is in its namespaces already
 	Group    string // the control group that it begins in
+	Seen     bool   // in the supervisor's control group namespace
 	Args     []string
 }
 
@@ -74,6 +75,9 @@ func (p plan) enter() int {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.environ(), os.Stdout, os.Stderr
 	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
+	if p.Seen {
+		attr.Cloneflags &^= unix.CLONE_NEWCGROUP
+	}
 	if p.User {
 		attr.Cloneflags |= unix.CLONE_NEWUSER
 		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
