@@ -14,6 +14,9 @@ go build -trimpath -buildvcs=false -o "$BIN/bench" ./bench
 for program in floor target; do
 	cc -O2 -Wall -Wextra -static -o "$BIN/bench-performed-$program" "bench/performed/$program.c"
 done
+for program in floor target; do
+	cc -O2 -Wall -Wextra -static -o "$BIN/bench-mounts-$program" "bench/mounts/$program.c"
+done
 go build -trimpath -buildvcs=false -o "$BIN/bench-performed" ./bench/performed
 go build -trimpath -buildvcs=false -o "$BIN/bench-workloads" ./bench/workloads
 
@@ -53,5 +56,8 @@ POLICY
 PYTHON=$(python3 -c 'import sys; print(sys.executable)') || PYTHON=python3
 export PYTHON
 "$BIN/bench" --work "$work" "$@"
-"$BIN/bench-performed" --stead "$BIN/stead" --floor "$BIN/bench-performed-floor" --target "$BIN/bench-performed-target"
+strict=
+case " $* " in *" --strict "*) strict=--strict ;; esac
+"$BIN/bench-performed" --stead "$BIN/stead" --floor "$BIN/bench-performed-floor" --target "$BIN/bench-performed-target" \
+	--mount-floor "$BIN/bench-mounts-floor" --mounter "$BIN/bench-mounts-target" $strict
 "$BIN/bench-workloads" --stead "$BIN/stead" --rounds 3

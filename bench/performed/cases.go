@@ -9,6 +9,7 @@ const (
 	native supervisor = iota
 	floor
 	stead
+	nsenter // processes that join the container, one for each call
 )
 
 // A testCase is a call, or two that undo one another, under a supervisor.

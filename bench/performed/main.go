@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -25,6 +26,7 @@ func main() {
 // options are the command line's.
 type options struct {
 	stead, floor, target string
+	mountFloor, mounter  string
 	dir                  string
 	rounds, calls        int
 	strict               bool
@@ -39,6 +41,8 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.stead, "stead", "bin/stead", "the stead program")
 	f.StringVar(&o.floor, "floor", "bin/bench-performed-floor", "the C supervisor (floor.c)")
 	f.StringVar(&o.target, "target", "bin/bench-performed-target", "the measuring program (target.c)")
+	f.StringVar(&o.mountFloor, "mount-floor", "bin/bench-mounts-floor", "the C supervisor of mounts (../mounts/floor.c)")
+	f.StringVar(&o.mounter, "mounter", "bin/bench-mounts-target", "the program that mounts (../mounts/target.c)")
 	f.StringVar(&o.dir, "dir", "/dev/shm", "where to make the files that calls are made on; a disk would hide what a supervisor costs")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -58,13 +62,28 @@ func run(args []string, out io.Writer) (err error) {
 		return fmt.Errorf("make a directory for the files (--dir): %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	list := cases(o)
+	list, limits := cases(o), bounds()
+	if os.Geteuid() == 0 {
+		mounts, err := mountCases(o)
+		if err != nil {
+			return fmt.Errorf("prepare the mounts: %w", err)
+		}
+		list, limits = append(list, mounts...), append(limits, mountBounds()...)
+	} else {
+		fmt.Fprintln(out, "left out: mounts: only root makes the containers that are compared")
+	}
 	got, err := measure(list, o.rounds)
 	if err != nil {
 		return err
 	}
 	printCases(out, list, got)
-	if over := printRatios(out, bounds(), got); over > 0 && o.strict {
+	over := printRatios(out, limits, got)
+	if i := slices.IndexFunc(list, func(c testCase) bool { return c.key == key{"mount", stead, false} }); i >= 0 {
+		if err := printIdle(out, &list[i]); err != nil {
+			return fmt.Errorf("look at an idle container: %w", err)
+		}
+	}
+	if over > 0 && o.strict {
 		return fmt.Errorf("%d ratios are over their bounds or could not be measured", over)
 	}
 	return nil

@@ -14,13 +14,17 @@ import (
 
 func TestBoundsNameCases(t *testing.T) {
 	var known []key
-	for _, c := range cases(options{}) {
+	mounts, err := mountCases(options{dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range append(cases(options{}), mounts...) {
 		if slices.Contains(known, c.key) {
 			t.Errorf("case %+v appears twice", c.key)
 		}
 		known = append(known, c.key)
 	}
-	for _, b := range bounds() {
+	for _, b := range append(bounds(), mountBounds()...) {
 		if !slices.Contains(known, b.over) || !slices.Contains(known, b.under) {
 			t.Errorf("bound %q compares unknown cases", b.what)
 		}
