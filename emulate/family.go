@@ -19,7 +19,7 @@ type Family interface {
 	// Calling is told of every call before anything else is done with it.
 	Calling(tid int)
 	// Changing is told of a watched call that the kernel is about to run.
-	Changing(tid int)
+	Changing(tid int, call arch.ID)
 }
 
 // Support says how a call is performed.

@@ -60,7 +60,7 @@ func (s *Server) tell(raw arch.Data, id arch.ID, tid int) {
 	for _, f := range s.o.Table.families {
 		f.Calling(tid)
 		if s.watch.Has(id) {
-			f.Changing(tid)
+			f.Changing(tid, id)
 		}
 	}
 }

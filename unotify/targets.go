@@ -41,11 +41,13 @@ type Targets struct {
 	mu      sync.Mutex
 	entries map[int]*list.Element
 	recent  *list.List // of *targetEntry, the latest first
+	serial  uint64     // of the latest entry
 }
 
 type targetEntry struct {
 	Identity
 	handle
+	serial uint64
 }
 
 const defaultTargets = 256
@@ -86,12 +88,19 @@ func (t *Targets) Memory(tid int) Memory {
 // allocates nothing. It is true for the notification that named tid only if the notification is still valid afterwards; Pin
 // checks that as well. Errors: ESRCH for a thread that does not exist, ErrInvisible for thread 0.
 func (t *Targets) Identify(tid int) (Identity, error) {
+	who, _, err := t.Recognize(tid)
+	return who, err
+}
+
+// Recognize is Identify with a number that is another one whenever the thread may be: also for a thread that has got the id of another of
+// its process, which an Identity does not tell apart. A thread that had been forgotten has a new one, too.
+func (t *Targets) Recognize(tid int) (who Identity, serial uint64, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.entries[tid]; e != nil {
 		if entry := e.Value.(*targetEntry); entry.alive() {
 			t.recent.MoveToFront(e)
-			return entry.Identity, nil
+			return entry.Identity, entry.serial, nil
 		}
 		t.drop(e)
 	}
@@ -99,19 +108,21 @@ func (t *Targets) Identify(tid int) (Identity, error) {
 }
 
 // learn opens a handle, reads, and then asks the handle whether what was read could have been another thread's.
-func (t *Targets) learn(tid int) (Identity, error) {
+func (t *Targets) learn(tid int) (Identity, uint64, error) {
 	if tid <= 0 {
-		return Identity{}, &OpError{Op: "identify target", Err: ErrInvisible}
+		return Identity{}, 0, &OpError{Op: "identify target", Err: ErrInvisible}
 	}
 	entry, err := t.newEntry(tid)
 	if err != nil {
-		return Identity{}, &OpError{Op: fmt.Sprintf("identify thread %d", tid), Err: procErr(err)}
+		return Identity{}, 0, &OpError{Op: fmt.Sprintf("identify thread %d", tid), Err: procErr(err)}
 	}
+	t.serial++
+	entry.serial = t.serial
 	if t.recent.Len() >= t.max {
 		t.drop(t.recent.Back())
 	}
 	t.entries[tid] = t.recent.PushFront(entry)
-	return entry.Identity, nil
+	return entry.Identity, entry.serial, nil
 }
 
 func (t *Targets) newEntry(tid int) (*targetEntry, error) {

@@ -35,12 +35,11 @@ type actor struct {
 	interrupted atomic.Bool
 
 	// What the kernel reads and writes.
-	how     unix.OpenHow
-	text    []byte
-	stat    unix.Statx_t
-	fs      unix.Statfs_t
-	request mountRequest
-	answer  [64]uint64 // struct statmount: size and options, mask, device, magic number, and more
+	how      unix.OpenHow
+	text     []byte
+	stat     unix.Statx_t
+	fs       unix.Statfs_t
+	question mountQuestion
 }
 
 // A thread has nothing: it is tasks that act.
@@ -86,6 +85,7 @@ func (o *op) actor(k actorKind) (*actor, syscall.Errno) {
 	}
 	a, err := o.f.pool.take(o, k)
 	if err != nil {
+		o.wrong()
 		o.f.log.Warn("a call is refused: nothing can act for its caller", "tid", o.env.TID, "error", err)
 		return nil, unix.EPERM
 	}

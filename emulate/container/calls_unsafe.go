@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const sysGetppid = unix.SYS_GETPPID
-
 // sysStatmount has the same number everywhere: Linux 6.8.
 const sysStatmount = 457
 
@@ -70,23 +68,79 @@ func (a *actor) root() (place, syscall.Errno) {
 type mountRequest struct {
 	size, spare uint32
 	id, mask    uint64
+	namespace   uint64 // Linux 6.11
 }
 
-// magic is the type of the file system that a descriptor of O_PATH refers to (statfs(2)). statmount(2) of Linux 6.8 asks nobody; before,
-// a file system's server is asked, which may not answer: the actor can be interrupted.
+// mountRequestOld is the size of a request without a namespace.
+const mountRequestOld = 24
+
+// A mountAnswer begins with what struct statmount begins with: size and options, mask, device, magic number, flags, ids, attributes,
+// propagation, peer group, and more that nobody asks for.
+type mountAnswer [64]uint64
+
+// statmountMask asks for STATMOUNT_SB_BASIC and STATMOUNT_MNT_BASIC.
+const statmountMask = 1 | 2
+
+func (r *mountRequest) set(id, namespace uint64) {
+	*r = mountRequest{size: uint32(unsafe.Sizeof(*r)), id: id, mask: statmountMask, namespace: namespace}
+	if namespace == 0 {
+		r.size = mountRequestOld
+	}
+}
+
+func (m *mountAnswer) facts(errno syscall.Errno) (mountFacts, syscall.Errno) {
+	if errno == 0 && m[1]&statmountMask != statmountMask {
+		errno = unix.ENOSYS
+	}
+	if errno != 0 {
+		return mountFacts{}, errno
+	}
+	device := (*[2]uint32)(unsafe.Pointer(&m[2]))
+	return mountFacts{magic: int64(m[3]), major: device[0], minor: device[1], peers: m[10]}, 0
+}
+
+// A mountQuestion is memory for statmount(2), on the heap.
+type mountQuestion struct {
+	request mountRequest
+	answer  mountAnswer
+}
+
+// ask asks, as the supervisor, about a mount of a namespace. ENOENT: there is none with this id, or the supervisor has no CAP_SYS_ADMIN
+// over the namespace.
+func (q *mountQuestion) ask(id, namespace uint64) (mountFacts, syscall.Errno) {
+	q.request.set(id, namespace)
+	_, errno := direct(sysStatmount, uintptr(unsafe.Pointer(&q.request)), uintptr(unsafe.Pointer(&q.answer)), unsafe.Sizeof(q.answer), 0)
+	return q.answer.facts(errno)
+}
+
+// statmount asks about a mount below the actor's root.
+func (a *actor) statmount(id uint64) (mountFacts, syscall.Errno) {
+	q := &a.question
+	q.request.set(id, 0)
+	_, errno := a.call(sysStatmount, uintptr(unsafe.Pointer(&q.request)), uintptr(unsafe.Pointer(&q.answer)), unsafe.Sizeof(q.answer), 0)
+	return q.answer.facts(errno)
+}
+
+// magic is the type of the file system that a descriptor of O_PATH refers to (statfs(2)). statmount(2) asks nobody; else a file system's
+// server is asked, which may not answer: the actor can be interrupted.
 func (a *actor) magic(fd int) (int64, bool) {
-	const unique, basic = 0x4000, 1 // STATX_MNT_ID_UNIQUE, STATMOUNT_SB_BASIC
-	st, ok := statOf(fd, unique)
-	if ok && st.Mask&unique != 0 {
-		a.request = mountRequest{size: uint32(unsafe.Sizeof(a.request)), id: st.Mnt_id, mask: basic}
-		_, errno := a.call(sysStatmount, uintptr(unsafe.Pointer(&a.request)), uintptr(unsafe.Pointer(&a.answer)), unsafe.Sizeof(a.answer), 0)
-		if errno == 0 && a.answer[1]&basic != 0 {
-			return int64(a.answer[3]), true
+	if id, ok := mountID(fd); ok {
+		if m, errno := a.statmount(id); errno == 0 {
+			return m.magic, true
 		}
 	}
 	a.fs = unix.Statfs_t{}
 	_, errno := a.call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&a.fs)))
 	return int64(a.fs.Type), errno == 0 //nolint:unconvert // 32 bits on some architectures
+}
+
+// namespaceID asks a mount namespace for its id; 0: the kernel does not say.
+func namespaceID(fd int) (id uint64) {
+	_, _, errno := syscall.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_MNTNS_ID, uintptr(unsafe.Pointer(&id)))
+	if errno != 0 {
+		return 0
+	}
+	return id
 }
 
 // words is memory for an array of 64-bit numbers, as the kernel wants them.

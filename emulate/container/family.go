@@ -12,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
@@ -21,6 +22,9 @@ import (
 type Options struct {
 	Targets *unotify.Targets
 	Logger  hclog.Logger // nil: silent
+	// Watched says that every call that Family.Watch lists is notified, so that what is known of a caller can be kept until it makes one.
+	// Else it is read for every call, which costs some 20 system calls.
+	Watched bool
 
 	// OwnMounts allows mounting for callers in the supervisor's own mount namespace. They are in no container; what they mount is the
 	// machine's.
@@ -39,7 +43,9 @@ type Family struct {
 	types   map[string]*fsType
 	proc    int // O_PATH descriptor of the proc file system
 	fds     int // of our own descriptors in it
-	own     view
+	finder  mountFinder
+	own     *view
+	book    *callerbook.Book[view] // of callers; nil: they are looked at for every call
 	pool    pool
 	given   registry
 	opened  contexts
@@ -58,6 +64,9 @@ func New(o Options) (*Family, error) {
 	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes(), closed: make(chan struct{})}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
+	}
+	if o.Watched {
+		f.book = callerbook.New[view](o.Targets.Identify)
 	}
 	f.list = rows()
 	for i := range f.list {
@@ -79,7 +88,11 @@ func (f *Family) open() error {
 	if f.proc, f.fds, err = procself.Open(); err != nil {
 		return err
 	}
-	return f.read(&f.own, os.Getpid(), func() (unotify.Credentials, error) { return f.targets.CredentialsOf(os.Getpid()) })
+	f.own, err = f.read(os.Getpid(), func() (unotify.Credentials, error) { return f.targets.CredentialsOf(os.Getpid()) })
+	if err == nil {
+		f.finder = f.find()
+	}
+	return err
 }
 
 // Close frees what the family holds, when nothing is performed any more. Mounts that were not attached go with it.
@@ -132,11 +145,24 @@ func (f *Family) tidy() {
 	}()
 }
 
-// Watch implements emulate.Family: nothing is remembered of a caller that its own calls could change.
-func (f *Family) Watch() arch.Selection { return arch.Selection{} }
+// Watch implements emulate.Family.
+func (f *Family) Watch() arch.Selection {
+	if f.book == nil {
+		return arch.Selection{}
+	}
+	return callerbook.Watch()
+}
 
 // Calling implements emulate.Family.
-func (f *Family) Calling(int) {}
+func (f *Family) Calling(tid int) {
+	if f.book != nil {
+		f.book.Calling(tid)
+	}
+}
 
 // Changing implements emulate.Family.
-func (f *Family) Changing(int) {}
+func (f *Family) Changing(tid int, call arch.ID) {
+	if f.book != nil {
+		f.book.Changing(tid, call)
+	}
+}

@@ -90,7 +90,7 @@ func (o *op) Initial(arg int) (initial, known bool) {
 	}
 	mount := o.mountOf(p.fd)
 	if mount == nil {
-		id, _ := mountOf(p.fd, "")
+		id, _ := mountAt(p.fd, "")
 		return false, o.f.given.has(id) // attached nowhere, and so the container's own
 	}
 	return o.f.initial.has(o.view.ns[nsMount], mount), true

@@ -2,7 +2,6 @@ package container
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -169,73 +168,6 @@ func (o *op) remount(flags uint64) emulate.Result {
 		return o.refuse("the file system is the machine's too: only its mount can be changed (MS_REMOUNT with MS_BIND)")
 	}
 	return o.plainMount(o.pointer(0), o.pointer(2), flags, data)
-}
-
-// machines says whether a file system is mounted in the supervisor's own mount namespace, too: its options are no container's. In a user
-// namespace the kernel sees to that.
-func (o *op) machines(fd int) bool {
-	if o.foreign(nsUser) || !o.foreign(nsMount) {
-		return false
-	}
-	mount := o.mountOf(fd) // files of btrfs and overlay tell other devices of themselves
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || mount == nil {
-		return true
-	}
-	for line := range bytes.Lines(text) {
-		if f := bytes.Fields(line); len(f) > 2 && bytes.Equal(f[2], mount[2]) {
-			return true
-		}
-	}
-	return false
-}
-
-// machineSees says whether what is mounted or unmounted at a place happens in the supervisor's mount namespace, too: the place's mount
-// has a peer there. A user namespace's mounts have none (mount_namespaces(7)).
-func (o *op) machineSees(fd int) bool {
-	if o.f.o.OwnMounts || !o.foreign(nsMount) {
-		return false
-	}
-	group := peerGroup(o.mountOf(fd))
-	if group == nil {
-		return false
-	}
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return true
-	}
-	for line := range bytes.Lines(text) {
-		if bytes.Equal(peerGroup(bytes.Fields(line)), group) {
-			return true
-		}
-	}
-	return false
-}
-
-// peerGroup is the optional field shared:N of a mount (proc_pid_mountinfo(5)).
-func peerGroup(mount [][]byte) []byte {
-	for i := 6; i < len(mount) && string(mount[i]) != "-"; i++ {
-		if bytes.HasPrefix(mount[i], []byte("shared:")) {
-			return mount[i]
-		}
-	}
-	return nil
-}
-
-// mountOf are the fields of the line that the target's mountinfo has of a place's mount; nil: it has none.
-func (o *op) mountOf(fd int) [][]byte {
-	st, ok := statOf(fd, unix.STATX_MNT_ID)
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
-	if !ok || err != nil {
-		return nil
-	}
-	id := []byte(strconv.FormatUint(st.Mnt_id, 10))
-	for line := range bytes.Lines(text) {
-		if f := bytes.Fields(line); len(f) > 6 && bytes.Equal(f[0], id) {
-			return f
-		}
-	}
-	return nil
 }
 
 // refuse fails a call that would reach beyond what is granted. The record says why.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
 )
@@ -33,8 +34,11 @@ type op struct {
 	row    *row
 	grant  lending // what the rule says
 	why    string  // the call is refused
-	view   view
-	viewed bool
+	who    callerbook.Who
+	lost   error // why it is not known who calls
+	view   *view // nil: not looked at yet
+	mounts mountCache
+	ask    mountQuestion
 
 	mem       snapshot.Overlay
 	module    string                             // what a module in memory is called
@@ -48,7 +52,8 @@ type op struct {
 }
 
 // Copy implements emulate.Work.
-func (o *op) Copy(_ int, raw *arch.Data, mem arch.Memory) arch.Memory {
+func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
+	o.who.Identity, o.who.Serial, o.lost = o.f.targets.Recognize(tid)
 	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
 	texts := len(o.row.texts)
 	o.raws = o.pieces[texts : texts+maxRaws]
@@ -104,7 +109,7 @@ func (o *op) End() {
 	}
 	clear(o.keep)
 	o.keep = o.keep[:0]
-	o.call, o.row, o.mem, o.grant, o.why, o.viewed = nil, nil, snapshot.Overlay{}, lending{}, "", false
+	o.call, o.row, o.mem, o.grant, o.why, o.view, o.mounts = nil, nil, snapshot.Overlay{}, lending{}, "", nil, mountCache{}
 }
 
 // release closes what is held. That comes before the answer: what is held is busy, and the caller may be about to unmount it.
@@ -240,8 +245,8 @@ func (o *op) leftOver(a *pathArg) string {
 
 // linkOf is what a descriptor refers to: d_path() of fs/d_path.c.
 func (o *op) linkOf(fd int) string {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(o.f.fds, itoa(fd), buf)
+	var buf [unix.PathMax]byte
+	n, err := unix.Readlinkat(o.f.fds, itoa(fd), buf[:])
 	if err != nil {
 		return ""
 	}

@@ -20,12 +20,12 @@ const maxIdle = 64
 
 // take gives an actor of a kind for the caller of a call.
 func (p *pool) take(o *op, k actorKind) (*actor, error) {
-	key := o.view.key(k)
+	key := o.view.keys[k]
 	for a, ok := p.idle.Take(key); ok; a, ok = p.idle.Take(key) {
-		if _, errno := a.call(sysGetppid); errno == 0 {
+		if !a.task.Ended() {
 			return a, nil
 		}
-		p.end(a) // somebody has ended it
+		p.end(a)
 	}
 	a, err := p.start(o, k)
 	if err != nil {

@@ -74,7 +74,7 @@ func (r *registry) has(mount uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.entries {
-		if id, _ := mountOf(s.real, ""); id == mount {
+		if id, _ := mountAt(s.real, ""); id == mount {
 			return true
 		}
 	}

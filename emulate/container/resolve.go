@@ -15,6 +15,7 @@ type pin struct {
 	fd    int    // of the object, or of the directory that the name is in; the op closes what is not the pin's own
 	name  string // of state named: one component, with the slashes after it that the path had
 	errno syscall.Errno
+	look  unix.Statx_t // of fd, when it was found; empty: not looked at
 }
 
 type pinState uint8
@@ -72,14 +73,14 @@ func (o *op) find(p *pin, a *pathArg, base int, text string) {
 	if a.kind == name {
 		text, rest = split(text)
 	}
-	fd, errno := o.lookup(base, text, a.kind == object && o.stays(a))
+	fd, errno := o.locate(base, text, a.kind == object && o.stays(a), &p.look)
 	switch {
 	case errno != 0:
 		p.fail(errno)
 	case a.kind == name:
-		*p = pin{state: named, fd: fd, name: rest}
+		p.state, p.fd, p.name = named, fd, rest
 	default:
-		*p = pin{state: held, fd: fd}
+		p.state, p.fd = held, fd
 	}
 }
 
@@ -184,9 +185,21 @@ func split(text string) (dir, last string) {
 	return text[:slash+1], text[slash+1:]
 }
 
-// lookup opens what a path leads to as O_PATH, as the caller. Where procfs is met, or nothing found, the path is walked: links that
-// depend on who follows them mean the caller.
+// stat is what fd refers to.
+func (p *pin) stat() *unix.Statx_t {
+	if p.look.Mask == 0 {
+		p.look, _ = statOf(p.fd, statxMount)
+	}
+	return &p.look
+}
+
 func (o *op) lookup(base int, text string, nofollow bool) (int, syscall.Errno) {
+	return o.locate(base, text, nofollow, new(unix.Statx_t))
+}
+
+// locate opens what a path leads to as O_PATH, as the caller, and may say what that is. Where procfs is met, or nothing found, the path is
+// walked: links that depend on who follows them mean the caller.
+func (o *op) locate(base int, text string, nofollow bool, st *unix.Statx_t) (int, syscall.Errno) {
 	a, errno := o.actor(asTarget)
 	if errno != 0 {
 		return -1, errno
@@ -197,23 +210,16 @@ func (o *op) lookup(base int, text string, nofollow bool) (int, syscall.Errno) {
 	}
 	fd, errno := a.openat2(base, text, &how)
 	if errno == 0 {
-		if !a.inProc(fd) {
+		*st, _ = statOf(fd, statxMount)
+		if !o.inProc(a, fd, st) {
 			return fd, 0
 		}
+		*st = unix.Statx_t{}
 		unix.Close(fd)
 	} else if errno == unix.ENAMETOOLONG {
 		return -1, errno
 	}
 	return o.walk(a, base, text, nofollow)
-}
-
-// inProc says whether a descriptor refers to procfs, whose device has no driver (major 0). In doubt it does.
-func (a *actor) inProc(fd int) bool {
-	if st, ok := statOf(fd, 0); ok && st.Dev_major != 0 {
-		return false
-	}
-	magic, ok := a.magic(fd)
-	return !ok || magic == unix.PROC_SUPER_MAGIC
 }
 
 // name is what is held as a path for an actor. One that leads nowhere is one that is too long: ENAMETOOLONG then means that the kernel

@@ -76,8 +76,8 @@ func (o *op) mountPoint(a *actor) (mountPoint, bool) {
 	if p.state != held {
 		return mountPoint{}, false
 	}
-	id, root := mountOf(p.fd, "")
-	if !root {
+	st := p.stat()
+	if st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
 		return mountPoint{}, false
 	}
 	path := o.linkOf(p.fd)
@@ -86,7 +86,7 @@ func (o *op) mountPoint(a *actor) (mountPoint, bool) {
 	if errno != 0 {
 		return mountPoint{}, false
 	}
-	at := mountPoint{dir: dir, name: name, mount: id}
+	at := mountPoint{dir: dir, name: name, mount: st.Mnt_id}
 	if name == "/" || !at.still() {
 		unix.Close(dir)
 		return mountPoint{}, false
@@ -97,7 +97,10 @@ func (o *op) mountPoint(a *actor) (mountPoint, bool) {
 // above opens the directory that a mount is in. A directory has it as its parent; of a file, only the path is known.
 func (o *op) above(a *actor, fd int, path string) (int, syscall.Errno) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	if kindOf(fd) == unix.S_IFDIR {
+	if o.pins[0].stat().Mode&unix.S_IFMT == unix.S_IFDIR {
+		if m, errno := o.mount(fd); errno == 0 && inMemory(m.magic) {
+			return opened(direct(unix.SYS_OPENAT, uintptr(fd), o.cstring(".."), uintptr(how.Flags)))
+		}
 		return a.openat2(fd, "..", &how)
 	}
 	inside, ok := o.inRoot(filepath.Dir(path))
@@ -106,6 +109,16 @@ func (o *op) above(a *actor, fd int, path string) (int, syscall.Errno) {
 	}
 	how.Resolve |= unix.RESOLVE_NO_SYMLINKS
 	return a.openat2(unix.AT_FDCWD, inside, &how)
+}
+
+// inMemory says whether looking for the parent of a file system's root asks nobody: then the supervisor itself may, which needs no hand-over.
+// What it finds is the directory above the mount, also where that is not below the caller's root.
+func inMemory(magic int64) bool {
+	switch magic {
+	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC, unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEVPTS_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC:
+		return true
+	}
+	return false
 }
 
 // inRoot is a path from the mount namespace's root as one from the caller's.
@@ -123,18 +136,15 @@ func (o *op) inRoot(path string) (string, bool) {
 
 // still says whether the mount is there.
 func (m *mountPoint) still() bool {
-	id, root := mountOf(m.dir, m.name)
+	id, root := mountAt(m.dir, m.name)
 	return root && id == m.mount
 }
 
-// mountOf is the id of the mount that is at a path, and whether the path is its root. Linux 5.8.
-func mountOf(dir int, name string) (id uint64, root bool) {
-	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
-	if name == "" {
-		flags |= unix.AT_EMPTY_PATH
-	}
+// mountAt is the id of the mount that is at a name in a directory, or that a descriptor is in, and whether that is the mount's root.
+func mountAt(dir int, name string) (id uint64, root bool) {
+	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
 	var st unix.Statx_t
-	if err := unix.Statx(dir, name, flags, unix.STATX_MNT_ID, &st); err != nil {
+	if err := unix.Statx(dir, name, flags, statxMount, &st); err != nil {
 		return 0, false
 	}
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0

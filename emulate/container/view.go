@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,11 +24,13 @@ const (
 
 func nsNames() [numNS]string { return [numNS]string{"user", "mnt", "net", "ipc", "cgroup", "pid"} }
 
-// A view is what a caller is, and where.
+// A view is what a caller is, and where. Nobody changes it: it may be remembered.
 type view struct {
-	cred unotify.Credentials
-	root place
-	ns   [numNS]string // as readlink of /proc/TID/ns says them
+	cred   unotify.Credentials
+	root   place
+	ns     [numNS]string     // as readlink of /proc/TID/ns says them
+	mounts uint64            // what statmount(2) knows the mount namespace by; 0: the kernel does not say
+	keys   [numActors]string // tell apart what actors have to be
 }
 
 // A place is a directory: the same one in another mount is another.
@@ -36,36 +39,63 @@ type place struct {
 	ino, mount   uint64
 }
 
-// key tells apart what an actor has to be.
-func (v *view) key(k actorKind) string {
-	return fmt.Sprint(k, v.cred.UID, v.cred.GID, v.cred.Groups, v.cred.Caps, v.cred.Umask, v.root, v.ns)
+// setKeys: pid namespaces are no part of it, since actors join none; nor are the sets of capabilities that only executing makes use of.
+func (v *view) setKeys() {
+	c := &v.cred
+	b := make([]byte, 1, 512)
+	for _, ids := range [...]unotify.IDs{c.UID, c.GID} {
+		b = appendNumbers(b, uint64(ids.Real), uint64(ids.Effective), uint64(ids.Saved), uint64(ids.FS))
+	}
+	b = appendNumbers(b, c.Caps.Inheritable, c.Caps.Permitted, c.Caps.Effective, uint64(c.Umask))
+	b = appendNumbers(b, uint64(v.root.major), uint64(v.root.minor), v.root.ino, v.root.mount)
+	for ns, name := range v.ns {
+		if ns != nsPID {
+			b = append(append(b, name...), 0)
+		}
+	}
+	for _, id := range c.Groups {
+		b = appendNumbers(b, uint64(id))
+	}
+	for k := range v.keys {
+		b[0] = byte(k)
+		v.keys[k] = string(b)
+	}
+}
+
+func appendNumbers(b []byte, list ...uint64) []byte {
+	for _, n := range list {
+		b = append(strconv.AppendUint(b, n, 36), ' ')
+	}
+	return b
 }
 
 // read finds out what a thread is. The caller makes sure that it was the right one.
-func (f *Family) read(to *view, tid int, credentials func() (unotify.Credentials, error)) error {
-	var err error
-	if to.cred, err = credentials(); err != nil {
-		return err
+func (f *Family) read(tid int, credentials func() (unotify.Credentials, error)) (*view, error) {
+	v, err := &view{}, error(nil)
+	if v.cred, err = credentials(); err != nil {
+		return nil, err
 	}
-	if to.root, err = f.rootOf(tid); err != nil {
-		return err
-	}
-	for i, name := range nsNames() {
-		if to.ns[i], err = f.targets.Readlink(tid, "ns/"+name); err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *Family) rootOf(tid int) (place, error) {
 	root, err := f.targets.OpenAt(tid, "root", unix.O_PATH)
 	if err != nil {
-		return place{}, err
+		return nil, err
 	}
 	defer unix.Close(root)
+	if v.root, err = placeAt(root); err != nil {
+		return nil, err
+	}
+	for i, name := range nsNames() {
+		if v.ns[i], err = f.targets.Readlink(tid, "ns/"+name); err != nil && !errors.Is(err, unix.ENOENT) {
+			return nil, err
+		}
+	}
+	v.mounts = f.mountsOf(tid, root)
+	v.setKeys()
+	return v, nil
+}
+
+func placeAt(fd int) (place, error) {
 	var st unix.Statx_t
-	err = unix.Statx(root, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
 	return placeOf(&st), err
 }
 
@@ -88,24 +118,51 @@ func kindOf(fd int) uint16 {
 	return st.Mode & unix.S_IFMT
 }
 
-// look reads what the caller is, once for a call.
+// look finds out what the caller is, once for a call. What is known of it counts, since it has been found pending after it was recognized.
 func (o *op) look() syscall.Errno {
-	if o.viewed {
+	switch {
+	case o.view != nil:
+		return 0
+	case o.lost != nil:
+		return targetErrno(o.lost)
+	case o.f.book == nil:
+		return o.lookAgain()
+	}
+	known, ticket := o.f.book.Recall(o.who)
+	if known != nil {
+		o.view = known
 		return 0
 	}
-	target, err := o.f.targets.Pin(o.env.Validator(), o.env.ID, o.env.TID)
+	if errno := o.lookAgain(); errno != 0 {
+		return errno
+	}
+	o.f.book.Keep(o.who, ticket, o.view)
+	return 0
+}
+
+func (o *op) lookAgain() syscall.Errno {
+	target, err := o.pin()
 	if err != nil {
 		return targetErrno(err)
 	}
-	if err := o.f.read(&o.view, o.env.TID, target.Credentials); err != nil {
+	v, err := o.f.read(o.env.TID, target.Credentials)
+	if err != nil {
 		return targetErrno(err)
 	}
 	if o.env.Valid() != nil {
 		return unix.EPERM
 	}
-	o.viewed = true
+	o.view = v
 	o.f.initial.learn(o)
 	return 0
+}
+
+// wrong forgets what is known of the caller: if that has changed, it was by somebody whose calls are not notified, such as a process
+// outside that moves its root (pivot_root(2)).
+func (o *op) wrong() {
+	if o.f.book != nil {
+		o.f.book.Forget(o.env.TID)
+	}
 }
 
 // foreign says whether the caller is in another namespace of a kind than the supervisor.

@@ -51,6 +51,11 @@ func (w *walk) begin(base int) syscall.Errno {
 	return w.arrive(fd)
 }
 
+func (w *walk) inProc(fd int) bool {
+	st, _ := statOf(fd, statxMount)
+	return w.o.inProc(w.a, fd, &st)
+}
+
 func (w *walk) root() syscall.Errno {
 	fd, errno := w.a.openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
 	if errno != 0 {
@@ -63,7 +68,7 @@ func (w *walk) root() syscall.Errno {
 func (w *walk) arrive(fd int) syscall.Errno {
 	w.leave()
 	w.cur = fd
-	if w.a.inProc(fd) && w.o.f.owns(fd) {
+	if w.inProc(fd) && w.o.f.owns(fd) {
 		return unix.EACCES
 	}
 	return 0
@@ -111,7 +116,7 @@ func (w *walk) follow(fd int, part string, slash bool) syscall.Errno {
 	if w.links > maxLinks {
 		return unix.ELOOP
 	}
-	if !w.a.inProc(fd) {
+	if !w.inProc(fd) {
 		return w.plain(fd, part, slash)
 	}
 	if self := w.o.self(w.cur, fd); self != "" {

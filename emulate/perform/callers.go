@@ -5,12 +5,12 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -33,34 +33,20 @@ func placeOf(st *unix.Statx_t) place {
 	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
 }
 
-// callers knows what callers are. A thread's view is kept until any caller makes one of the calls that change views: those are
-// notified (Watch) before the kernel runs them, so while one may be under way, until its caller calls again, everything is read
-// afresh.
+// callers knows what callers are. A thread's view is kept until a call changes it that is notified (Watch).
 type callers struct {
 	f              *Family
 	own            view
-	watched        bool
+	book           *callerbook.Book[view] // nil: everything is read afresh
 	protectedLinks bool
 	regular, fifos int // fs.protected_regular, fs.protected_fifos
-
-	mu       sync.Mutex
-	epoch    uint64
-	changing map[int]bool
-	known    map[int]*knownCaller
 }
-
-type knownCaller struct {
-	epoch uint64
-	who   unotify.Identity
-	view  view
-}
-
-// maxKnown bounds how many threads are remembered; then all are forgotten.
-const maxKnown = 4096
 
 func (c *callers) open(f *Family, watched bool) error {
-	c.f, c.watched = f, watched
-	c.changing, c.known = map[int]bool{}, map[int]*knownCaller{}
+	c.f = f
+	if watched {
+		c.book = callerbook.New[view](f.targets.Identify)
+	}
 	c.protectedLinks = sysctl("protected_symlinks") > 0
 	c.regular, c.fifos = sysctl("protected_regular"), sysctl("protected_fifos")
 	tid := unix.Gettid()
@@ -93,46 +79,24 @@ func (c *callers) protects(filetype uint16) int {
 	return 1
 }
 
-// watchList are the calls that change what a caller is: its ids, rights, root, namespaces or umask. Executing a file and unmounting are
-// also hindered by a descriptor that the supervisor has not closed yet: notified, they come after that.
-const watchList = "setuid,setgid,setreuid,setregid,setresuid,setresgid,setfsuid,setfsgid,setgroups,setuid32,setgid32,setreuid32," +
-	"setregid32,setresuid32,setresgid32,setfsuid32,setfsgid32,setgroups32,capset,umask,chroot,pivot_root,unshare,setns,execve,execveat," +
-	"umount,umount2"
-
 // Watch lists the calls that change what is remembered of a caller.
-func Watch() arch.Selection {
-	s, err := arch.ParseSelection(watchList, arch.Selection{})
-	if err != nil {
-		panic(err) // a test covers the list
-	}
-	return s
-}
+func Watch() arch.Selection { return callerbook.Watch() }
 
 // Watch implements emulate.Family.
 func (f *Family) Watch() arch.Selection { return Watch() }
 
-// Calling implements emulate.Family: who calls has no other call under way.
+// Calling implements emulate.Family.
 func (f *Family) Calling(tid int) {
-	c := &f.callers
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changing[tid] {
-		delete(c.changing, tid)
-		c.epoch++
+	if f.callers.book != nil {
+		f.callers.book.Calling(tid)
 	}
 }
 
 // Changing implements emulate.Family.
-func (f *Family) Changing(tid int) {
-	c := &f.callers
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch++
-	if len(c.changing) < maxKnown {
-		c.changing[tid] = true
-		return
+func (f *Family) Changing(tid int, call arch.ID) {
+	if f.callers.book != nil {
+		f.callers.book.Changing(tid, call)
 	}
-	c.watched = false // nothing is remembered any more
 }
 
 // view says what the caller of an op sees. Unless it was known, the call has to be found pending once more.
@@ -140,14 +104,23 @@ func (c *callers) view(o *op) (known bool, errno syscall.Errno) {
 	if o.lost != nil {
 		return false, targetErrno(o.lost)
 	}
-	epoch, settled := c.state(&o.view, o.env.TID, o.who)
-	if settled && epoch == 0 {
+	if c.book == nil {
+		return false, c.look(o)
+	}
+	v, ticket := c.book.Recall(o.who)
+	if v != nil {
+		o.view = *v
 		return true, 0
 	}
-	return false, c.look(o, epoch, settled)
+	if errno := c.look(o); errno != 0 {
+		return false, errno
+	}
+	kept := o.view
+	c.book.Keep(o.who, ticket, &kept)
+	return false, 0
 }
 
-func (c *callers) look(o *op, epoch uint64, settled bool) syscall.Errno {
+func (c *callers) look(o *op) syscall.Errno {
 	to, env := &o.view, &o.env
 	target, err := c.f.targets.Pin(env.Validator(), env.ID, env.TID)
 	if err != nil {
@@ -156,48 +129,18 @@ func (c *callers) look(o *op, epoch uint64, settled bool) syscall.Errno {
 	if err := c.read(to, env.TID, target.Credentials); err != nil {
 		return targetErrno(err)
 	}
-	to.direct = c.own.same(to)
-	if settled {
-		c.keep(to, env.TID, o.who, epoch)
+	if env.Valid() != nil {
+		return unix.EPERM // what was read may be another's, which must not be kept
 	}
+	to.direct = c.own.same(to)
 	return 0
 }
 
-// state looks the caller up. Epoch 0: it was found. Not settled: nothing that is read now may be kept.
-func (c *callers) state(to *view, tid int, who unotify.Identity) (epoch uint64, settled bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.forgetDead()
-	if len(c.changing) > 0 || !c.watched {
-		return c.epoch + 1, false
+// wrong forgets what is known of a caller: somebody has changed it whose calls are not notified, a process outside with pivot_root(2) say.
+func (c *callers) wrong(tid int) {
+	if c.book != nil {
+		c.book.Forget(tid)
 	}
-	if k := c.known[tid]; k != nil && k.epoch == c.epoch && k.who == who {
-		*to = k.view
-		return 0, true
-	}
-	return c.epoch + 1, true
-}
-
-// forgetDead: a thread that has ended, or that was another when its process executed a program, changes nothing more.
-func (c *callers) forgetDead() {
-	for tid := range c.changing {
-		if unix.Kill(tid, 0) == unix.ESRCH {
-			delete(c.changing, tid)
-			c.epoch++
-		}
-	}
-}
-
-func (c *callers) keep(v *view, tid int, who unotify.Identity, epoch uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.epoch+1 != epoch || len(c.changing) > 0 {
-		return
-	}
-	if len(c.known) >= maxKnown {
-		clear(c.known)
-	}
-	c.known[tid] = &knownCaller{epoch: c.epoch, who: who, view: *v}
 }
 
 // read finds out what a thread is. The caller makes sure that it was the right one.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
-	"github.com/stead-project/stead/unotify"
 )
 
 // An op is one call being performed. It implements emulate.Work and is used again and again; its buffers are what the kernel reads
@@ -25,7 +25,7 @@ type op struct {
 	hide policy.Hider
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
-	who  unotify.Identity
+	who  callerbook.Who
 	lost error // why it is not known who calls
 	// unsure: something of the target has been opened by its number since its call was found pending.
 	unsure bool
@@ -48,7 +48,7 @@ const maxRaw = 64 << 10
 
 // Copy implements emulate.Work.
 func (o *op) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
-	o.who, o.lost = o.f.targets.Identify(tid)
+	o.who.Identity, o.who.Serial, o.lost = o.f.targets.Recognize(tid)
 	o.unsure = false
 	o.row = o.f.rows[raw.ABI.ID(raw.Nr)]
 	if o.row.copy != nil {
@@ -196,6 +196,8 @@ func (o *op) become() syscall.Errno {
 	t, errno := o.f.pool.take(o.f, &o.view, o.env)
 	if errno == 0 {
 		o.t = t
+	} else {
+		o.f.callers.wrong(o.env.TID)
 	}
 	return errno
 }

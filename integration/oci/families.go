@@ -39,7 +39,7 @@ func Families() []Maker {
 			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 		{container.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(container.New(container.Options{Targets: r.Targets, Logger: r.Logger}))
+			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 	}
 }

@@ -81,7 +81,7 @@ func Run(ctx context.Context, o Options) (Status, error) {
 			return Status{}, err
 		}
 		defer performers.Close()
-		containers, err := container.New(container.Options{Targets: targets, Logger: o.Logger})
+		containers, err := container.New(container.Options{Targets: targets, Watched: true, Logger: o.Logger})
 		if err != nil {
 			return Status{}, err
 		}

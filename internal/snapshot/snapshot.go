@@ -14,12 +14,13 @@ type Piece struct {
 	Size   uint64 // what the target says
 	Wanted int    // bytes that were to be read
 	P      []byte // what could be read of them
+	all    []byte // what was read: of a text, also what is behind its end
 	buf    []byte
 }
 
 // Read takes the piece that Addr and Size name, of at most most bytes. P is nil where there is nothing to read or nothing can be read.
 func (s *Piece) Read(most int, mem arch.Memory) {
-	s.P = nil
+	s.P, s.all = nil, nil
 	s.Wanted = int(min(s.Size, uint64(max(most, 0))))
 	if s.Addr == 0 || s.Wanted == 0 {
 		return
@@ -29,6 +30,7 @@ func (s *Piece) Read(most int, mem arch.Memory) {
 	}
 	if got, err := mem.ReadMem(s.buf[:s.Wanted], s.Addr); err == nil {
 		s.P = s.buf[:got]
+		s.all = s.P
 	}
 }
 
@@ -66,13 +68,28 @@ type Overlay struct {
 	List  []Piece
 }
 
-// ReadMem implements arch.Memory.
-func (o *Overlay) ReadMem(p []byte, addr uint64) (int, error) {
-	n, err := o.Under.ReadMem(p, addr)
+// ReadMem implements arch.Memory. What has been read is not read again.
+func (o *Overlay) ReadMem(p []byte, addr uint64) (n int, err error) {
+	if have := o.have(addr); len(have) >= len(p) {
+		n = copy(p, have)
+	} else {
+		n, err = o.Under.ReadMem(p, addr)
+	}
 	for i := range o.List {
 		o.List[i].Lay(p[:n], addr)
 	}
 	return n, err
+}
+
+// have is the most that has been read from an address on.
+func (o *Overlay) have(addr uint64) (most []byte) {
+	for i := range o.List {
+		s := &o.List[i]
+		if past := addr - s.Addr; addr >= s.Addr && past < uint64(len(s.all)) && len(s.all)-int(past) > len(most) {
+			most = s.all[past:]
+		}
+	}
+	return most
 }
 
 // Lay copies the piece over bytes that were read at addr, as far as the two share addresses.

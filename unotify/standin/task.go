@@ -121,6 +121,13 @@ func (t *Task) TID() int {
 	return t.pid
 }
 
+// Ended says whether the task has ended, by Close or from outside. It makes no system call: one that is just being killed may not have.
+func (t *Task) Ended() bool {
+	t.life.Lock()
+	defer t.life.Unlock()
+	return t.pid == 0 || t.box.gone() // the box is freed after pid was cleared
+}
+
 func (t *Task) signal(sig syscall.Signal) error {
 	t.life.Lock()
 	defer t.life.Unlock()
