@@ -39,6 +39,7 @@ type plan struct {
 	Inside   bool   // it is in its namespaces already
 	Group    string // the control group that it begins in
 	Seen     bool   // in the supervisor's control group namespace
+	Peers    bool   // its mounts stay what they are when its mount namespace is made
 	Args     []string
 }
 
@@ -107,8 +108,10 @@ func (p plan) run() {
 		inNoContainer(&container{plan: p, out: json.NewEncoder(os.Stdout)})
 		os.Exit(0)
 	}
-	must("private mounts", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	must("work directory", unix.Mount("work", "/media", "tmpfs", 0, "mode=755"))
+	if !p.Peers {
+		must("private mounts", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		must("work directory", unix.Mount("work", "/media", "tmpfs", 0, "mode=755"))
+	}
 	if p.Chroot {
 		p.enterChroot()
 	}
@@ -121,6 +124,9 @@ func (p plan) run() {
 	}
 	if !ok {
 		s, ok = kernelScenarios()[p.Scenario]
+	}
+	if !ok {
+		s, ok = viewScenarios()[p.Scenario]
 	}
 	if !ok {
 		must("scenario", fmt.Errorf("no %q", p.Scenario))
@@ -264,6 +270,7 @@ type supervision struct {
 	decide  func(r *policy.Request) policy.Decision // nil: everything is performed
 	pid     func(pid int)                           // told of the program
 	narrow  bool                                    // every call of another ABI is notified, too
+	finder  mountFinder                             // the best that is used
 }
 
 var hideOnce sync.Once
@@ -293,12 +300,13 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		t.Fatal(err)
 	}
 	defer family.Close()
+	family.finder = max(family.finder, s.finder)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.filter(),
+	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.filter(family),
 		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{nil, w, os.Stderr}})
 	w.Close()
 	if err != nil {
@@ -312,7 +320,7 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 	decide := s.decide
 	if decide == nil {
 		s.grant.As = policy.AsSupervisor
-		decide = s.everything
+		decide = func(r *policy.Request) policy.Decision { return s.everything(family, r) }
 	}
 	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: decider(decide), Table: table,
 		Targets: emulate.FromTargets(targets), Logger: s.options.Logger})
@@ -343,15 +351,15 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 }
 
 // everything that can be performed is.
-func (s *supervision) everything(r *policy.Request) policy.Decision {
-	if s.narrow && !emulate.RangeOf(Calls()).Granted.Has(r.Call.ID) {
-		return policy.Decision{Verdict: policy.Allow}
+func (s *supervision) everything(f *Family, r *policy.Request) policy.Decision {
+	if row := f.rows[r.Call.ID]; row == nil || row.checked {
+		return policy.Decision{Verdict: policy.Allow} // it is only watched
 	}
 	return policy.Decision{Verdict: policy.Perform, Grant: &s.grant}
 }
 
-func (s supervision) filter() []unix.SockFilter {
-	filter := unotifytest.Notify(numbers()...)
+func (s supervision) filter(f *Family) []unix.SockFilter {
+	filter := unotifytest.Notify(numbers(f.Watch())...)
 	if !s.narrow {
 		return filter
 	}
@@ -364,10 +372,15 @@ type decider func(r *policy.Request) policy.Decision
 
 func (d decider) Decide(r *policy.Request) policy.Decision { return d(r) }
 
-// numbers are the native numbers of the family's calls, but for those that are only judged.
-func numbers() (list []int) {
+// numbers are the native numbers of the family's calls, but for those that are only judged, and of those that are watched.
+func numbers(watch arch.Selection) (list []int) {
 	for _, s := range Calls() {
-		if nr, ok := arch.Native().Number(s.Call); ok && !s.Checked {
+		if id, ok := arch.LookupID(s.Call); ok && !s.Checked {
+			watch.Add(id)
+		}
+	}
+	for _, id := range watch.IDs() {
+		if nr, ok := arch.Native().Number(id.Name()); ok {
 			list = append(list, int(nr))
 		}
 	}
