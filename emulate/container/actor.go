@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 
@@ -31,7 +32,8 @@ type actor struct {
 	f           *Family
 	task        *standin.Task
 	key         string
-	fds         int // O_PATH descriptor of its descriptors' directory, which is its working directory
+	fds         int    // O_PATH descriptor of its descriptors' directory, which is its working directory
+	rootName    string // of its root, in the proc file system
 	interrupted atomic.Bool
 
 	// What the kernel reads and writes.
@@ -115,7 +117,7 @@ func (p *pool) start(o *op, k actorKind) (*actor, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &actor{f: o.f, task: task, fds: -1}
+	a := &actor{f: o.f, task: task, fds: -1, rootName: strconv.Itoa(task.TID()) + "/root"}
 	p.tasks.Add(task.TID())
 	if err := a.become(o, target, id, k); err != nil {
 		p.end(a)
@@ -246,6 +248,18 @@ func (a *actor) settle(o *op) error {
 		return fmt.Errorf("the caller's root changed meanwhile: %w", unix.EAGAIN)
 	}
 	return nil
+}
+
+// isAt says whether an actor still has a root: pivot_root(2) moves the roots of all processes that have the old one. Who may not look is
+// told by the actor.
+func (a *actor) isAt(root place) bool {
+	const flags = unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	var st unix.Statx_t
+	if err := unix.Statx(a.f.proc, a.rootName, flags, unix.STATX_INO|unix.STATX_MNT_ID, &st); err == nil {
+		return placeOf(&st) == root
+	}
+	now, errno := a.root()
+	return errno == 0 && now == root
 }
 
 func (a *actor) close() {

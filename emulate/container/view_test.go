@@ -202,6 +202,12 @@ func pivoted(c *container) {
 	c.tryMount("after pivot_root", "/only/here")
 	c.tryMount("not there any more", "/media/t")
 	c.tryMount("the old place", "/old/media/t")
+	newAside().do(func() { // what has acted for the old root has the new one now
+		must("unshare", unix.Unshare(unix.CLONE_FS))
+		must("chroot", unix.Chroot("/old"))
+		c.tryMount("from the old root", "/media/t")
+		c.tryMount("not seen from there", "/only/here")
+	})
 }
 
 func pivoting(*container) { must("pivot_root", unix.PivotRoot("/media/root", "/media/root/old")) }

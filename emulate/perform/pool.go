@@ -3,6 +3,7 @@ package perform
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,9 +33,12 @@ func (v *view) key() string {
 // take gives a thread that is what the view says.
 func (p *pool) take(f *Family, v *view, env emulate.Env) (*thread, syscall.Errno) {
 	key := v.key()
-	if t, ok := p.idle.Take(key); ok {
-		t.interrupted.Store(false)
-		return t, 0
+	for t, ok := p.idle.Take(key); ok; t, ok = p.idle.Take(key) {
+		if t.isAt(v.root) {
+			t.interrupted.Store(false)
+			return t, 0
+		}
+		p.end(t)
 	}
 	t, err := p.start(f, v, env)
 	if err != nil {
@@ -63,7 +67,7 @@ func (p *pool) start(f *Family, v *view, env emulate.Env) (*thread, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &thread{f: f, task: task, tid: task.TID()}
+	t := &thread{f: f, task: task, tid: task.TID(), rootName: strconv.Itoa(task.TID()) + "/root"}
 	p.tasks.Add(t.tid)
 	if err := task.Become(*id); err != nil {
 		p.tasks.Remove(t.tid)
@@ -88,16 +92,11 @@ func (t *thread) isLike(v *view) error {
 	if now.cred, err = t.credentials(); err != nil {
 		return err
 	}
-	var st unix.Statx_t
-	fd, errno := t.openat2(unix.AT_FDCWD, []byte("/\x00"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	root, errno := t.root()
 	if errno != 0 {
 		return fmt.Errorf("look at the root that a stand-in has taken: %w", errno)
 	}
-	defer unix.Close(fd)
-	if errno := t.fstat(fd, &st); errno != 0 {
-		return fmt.Errorf("look at the root that a stand-in has taken: %w", errno)
-	}
-	now.root = placeOf(&st)
+	now.root = root
 	name := []byte("thread-self/ns/user\x00")
 	r, errno := t.call(unix.SYS_READLINKAT, uintptr(t.f.proc), address(name), address(t.text[:]), uintptr(len(now.user)), 0, 0)
 	if errno != 0 {
@@ -108,6 +107,30 @@ func (t *thread) isLike(v *view) error {
 		return fmt.Errorf("the caller's root or rights changed while its stand-in took them")
 	}
 	return nil
+}
+
+// root asks the thread where its root is.
+func (t *thread) root() (place, syscall.Errno) {
+	fd, errno := t.openat2(unix.AT_FDCWD, []byte("/\x00"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	if errno != 0 {
+		return place{}, errno
+	}
+	defer unix.Close(fd)
+	var st unix.Statx_t
+	errno = t.fstat(fd, &st)
+	return placeOf(&st), errno
+}
+
+// isAt says whether a thread still has a root: pivot_root(2) moves the roots of all processes that have the old one. Who may not look is
+// told by the thread.
+func (t *thread) isAt(root place) bool {
+	const flags = unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	var st unix.Statx_t
+	if err := unix.Statx(t.f.proc, t.rootName, flags, unix.STATX_INO|statxMntID, &st); err == nil {
+		return placeOf(&st) == root
+	}
+	now, errno := t.root()
+	return errno == 0 && now == root
 }
 
 // give takes a thread back.

@@ -27,6 +27,7 @@ type thread struct {
 	interrupted atomic.Bool
 	lost        bool   // the task may have ended: a target with its ids can kill it
 	key         string // what it has become
+	rootName    string // of its root, in the proc file system
 
 	// Scratch of the calls: memory that does not move.
 	how    unix.OpenHow
