@@ -70,6 +70,30 @@ func TestIdentifyNobody(t *testing.T) {
 	}
 }
 
+func TestRecognize(t *testing.T) {
+	h := startHelper(t, "hold", nil)
+	targets := newTargets(t)
+	serial := func(tid int) uint64 {
+		t.Helper()
+		who, n, err := targets.Recognize(tid)
+		if err != nil || who.TID != tid || who.TGID != h.PID || n == 0 {
+			t.Fatalf("thread %d: %+v, %d, %v", tid, who, n, err)
+		}
+		return n
+	}
+	first, other := serial(h.PID), serial(h.TID)
+	if first == other {
+		t.Error("two threads have one number")
+	}
+	if again := serial(h.PID); again != first {
+		t.Errorf("a thread has number %d, and then %d", first, again)
+	}
+	targets.Forget(h.PID) // as when its handle said that it had ended
+	if again := serial(h.PID); again == first || again == other {
+		t.Errorf("what is looked at anew has number %d, as before", again)
+	}
+}
+
 func TestIdentifyAfterEnd(t *testing.T) {
 	eachHandle(t, func(t *testing.T, targets *Targets) {
 		h := startHelper(t, "hold", nil)

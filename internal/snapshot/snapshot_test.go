@@ -83,6 +83,19 @@ func TestOverlay(t *testing.T) {
 	if n, err := o.ReadMem(short, 0x0fff); n != 0 || err == nil {
 		t.Errorf("%d bytes of memory that is not there", n)
 	}
+	text := Piece{}
+	text.ReadText(0x1000, 6, page("ab\x00cdef"))
+	once := Overlay{Under: page(nil), List: []Piece{text}}
+	p := []byte("......")
+	if n, err := once.ReadMem(p, 0x1000); n != 6 || err != nil || string(p) != "ab\x00cde" {
+		t.Errorf("%d bytes %q, %v: what was read is read again", n, p, err)
+	}
+	if n, err := once.ReadMem(p[:2], 0x1004); n != 2 || err != nil || string(p[:2]) != "de" {
+		t.Errorf("%d bytes %q, %v: what was read is read again", n, p[:2], err)
+	}
+	if n, err := once.ReadMem(p[:3], 0x1004); n != 0 || err == nil {
+		t.Errorf("%d bytes, of which one was not read", n)
+	}
 	last := Overlay{Under: is, List: []Piece{{Addr: ^uint64(0), P: []byte("xyz")}}}
 	if n, err := last.ReadMem(short, 0x1000); err != nil || string(short[:n]) != "ABC" {
 		t.Errorf("a piece at the end of the addresses: %q, %v", short, err)

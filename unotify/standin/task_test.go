@@ -70,6 +70,23 @@ func testCall(t *testing.T, o Options) {
 	}
 }
 
+func TestEnded(t *testing.T) {
+	killed, closed := start(t), start(t)
+	if killed.Ended() || closed.Ended() {
+		t.Error("a task that waits has ended")
+	}
+	unix.Kill(killed.TID(), unix.SIGKILL) //nolint:errcheck // seen below
+	for range 500 {
+		if killed.Ended() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := closed.Close(); err != nil || !killed.Ended() || !closed.Ended() {
+		t.Errorf("killed: ended %v; closed: ended %v, %v", killed.Ended(), closed.Ended(), err)
+	}
+}
+
 func TestDescriptorsAreShared(t *testing.T) {
 	task := start(t)
 	path := filepath.Join(t.TempDir(), "file")
