@@ -35,6 +35,7 @@ type Options struct {
 	Deadline time.Duration           // for one call, from reception to answer; 0: 30 s
 	Stall    time.Duration           // after which a leader is replaced; 0: 20 ms
 	Leaders  int                     // leaders that may be stalled at once; 0: 64
+	Killable bool                    // waiting targets are woken by their end only (unotify.FlagWaitKillableRecv)
 }
 
 // Statistics count what a server has done.

@@ -19,12 +19,22 @@ type Targets interface {
 	PID(tid int) int
 	// FDPath is what a descriptor of the thread refers to, as readlink of /proc/TID/fd says it; AT_FDCWD is the working directory.
 	FDPath(tid, fd int) (string, bool)
-	// Await waits until the thread ends, but not longer than d.
-	Await(tid int, d time.Duration)
-	// Signalled says whether a signal waits for the thread that it does not block, ignore or leave without effect.
-	Signalled(tid int) bool
+	// Vigil begins to wait for the thread's end.
+	Vigil(tid int) Vigil
+	// Signals says whether a signal waits for the thread that it does not block, ignore or leave without effect, and whether one could come
+	// as long as the thread does nothing.
+	Signals(tid int) (waiting, possible bool)
 	// Kill ends the process of the thread that notification id came from with SIGKILL. v says whether it is still pending.
 	Kill(v unotify.Validator, id uint64, tid int) error
+}
+
+// A Vigil waits for the end of a thread.
+type Vigil interface {
+	// Await waits until the thread ends, until Wake, and not longer than d. If over is true to begin with, Wake may have come before; then
+	// it does not wait.
+	Await(d time.Duration, over func() bool)
+	Wake()
+	Close()
 }
 
 // Memory reads the memory of the thread that it is bound to.
@@ -67,9 +77,9 @@ func (k kernelTargets) Kill(v unotify.Validator, id uint64, tid int) error {
 	return t.Kill()
 }
 
-func (k kernelTargets) Await(tid int, d time.Duration) { k.t.Await(tid, d) }
+func (k kernelTargets) Vigil(tid int) Vigil { return k.t.Vigil(tid) }
 
-func (k kernelTargets) Signalled(tid int) bool { return k.t.Signalled(tid) }
+func (k kernelTargets) Signals(tid int) (waiting, possible bool) { return k.t.Signals(tid) }
 
 type kernelMemory struct {
 	unotify.Memory

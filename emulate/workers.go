@@ -159,44 +159,54 @@ func (s *Server) carryOut(j *job, h *hands) Result {
 		return Result{}
 	}
 	j.work.On(t)
-	defer j.left()
+	v := s.o.Targets.Vigil(int(j.n.TID))
+	defer j.left(v)
 	s.work.idle.Add(1) // whoever closes the source must not do so while it is asked
 	go func() {
 		defer s.work.idle.Done()
-		s.attend(j)
+		defer v.Close()
+		s.attend(j, v)
 	}()
 	return s.interrupted(j, j.work.Perform(j.ev.Decision.Hide, true))
 }
 
-// attention is how often a blocked call's target is looked after, at first; in the end, slackest. A signal handler runs that much later
-// at most. The end of the target is noticed at once.
+// attention is how often a blocked call's target is looked after, at first; in the end, slackest: the kernel tells nobody of a signal for
+// another process. A signal handler runs that much later at most. A target that has no handler, and that nothing else wakes, is looked after so
+// seldom that it costs nothing. The end of the target is noticed at once.
 const (
 	attention = 5 * time.Millisecond
 	slackest  = 100 * time.Millisecond
+	seldom    = 5 * time.Second
 )
 
 // attend ends the waiting of a call whose target has died or got a signal, as the kernel would.
-func (s *Server) attend(j *job) {
-	pause := attention
-	for tid := int(j.n.TID); ; pause = min(pause+pause/8, slackest) {
-		over := s.src.Valid(j.n.ID) != nil || s.o.Targets.Signalled(tid)
+func (s *Server) attend(j *job, v Vigil) {
+	for pause := attention; ; pause = min(pause+pause/8, slackest) {
+		signal, possible := s.o.Targets.Signals(int(j.n.TID))
+		over := signal || s.src.Valid(j.n.ID) != nil
 		if !j.waiting(over) {
 			return
 		}
-		if over {
+		switch {
+		case over:
 			time.Sleep(attention / 10)
-			continue
+		case possible || !s.o.Killable:
+			v.Await(pause, j.over)
+		default:
+			v.Await(seldom, j.over)
 		}
-		s.o.Targets.Await(tid, pause)
 	}
 }
 
 // left says that nothing of the job blocks any more: an interruption would meet the thread's next call.
-func (j *job) left() {
+func (j *job) left(v Vigil) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.done = true
+	j.mu.Unlock()
+	v.Wake()
 }
+
+func (j *job) over() bool { return !j.waiting(false) }
 
 // waiting says whether the job may still block, and interrupts it then if that is over.
 func (j *job) waiting(over bool) bool {
@@ -213,7 +223,10 @@ func (j *job) waiting(over bool) bool {
 const restart = syscall.Errno(512)
 
 func (s *Server) interrupted(j *job, r Result) Result {
-	if r.kind == resultErrno && r.errno == unix.EINTR && !r.final && s.o.Targets.Signalled(int(j.n.TID)) {
+	if r.kind != resultErrno || r.errno != unix.EINTR || r.final {
+		return r
+	}
+	if waiting, _ := s.o.Targets.Signals(int(j.n.TID)); waiting {
 		r.errno = restart
 	}
 	return r

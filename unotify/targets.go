@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -171,30 +170,6 @@ func (t *Targets) Readlink(tid int, name string) (string, error) { return t.proc
 func (t *Targets) CredentialsOf(tid int) (Credentials, error) {
 	s, err := t.proc.Status(tid)
 	return credentials(&s), err
-}
-
-// Await waits until thread tid ends, but not longer than d (where threads have no pidfds: for d).
-func (t *Targets) Await(tid int, d time.Duration) {
-	fd, err := unix.PidfdOpen(tid, pidfdThread)
-	if errors.Is(err, unix.EINVAL) {
-		fd, err = unix.PidfdOpen(tid, 0)
-	}
-	if errors.Is(err, unix.ESRCH) {
-		return
-	}
-	if err != nil {
-		time.Sleep(d)
-		return
-	}
-	defer unix.Close(fd)
-	unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(d.Milliseconds())) //nolint:errcheck // an early end does no harm
-}
-
-// Signalled says whether a signal that thread tid has a handler for waits to be delivered to it: what it is blocked in would end
-// with EINTR, or begin again, if the kernel had it.
-func (t *Targets) Signalled(tid int) bool {
-	s, err := t.proc.Status(tid)
-	return err == nil && (s.SigPending|s.ShdPending)&^s.SigBlocked&s.SigCaught != 0
 }
 
 // Forget drops what is remembered of a thread.

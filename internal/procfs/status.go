@@ -17,6 +17,7 @@ type Status struct {
 	UID        [4]uint32 // real, effective, saved, file system
 	GID        [4]uint32
 	Groups     []uint32
+	Threads    int // of the process
 	CapInh     uint64
 	CapPrm     uint64
 	CapEff     uint64
@@ -49,6 +50,7 @@ func statusFields() []statusField {
 		{"Uid", true, func(s *Status, v []byte) error { return parseFour(v, &s.UID) }},
 		{"Gid", true, func(s *Status, v []byte) error { return parseFour(v, &s.GID) }},
 		{"Groups", true, parseGroups},
+		{"Threads", false, func(s *Status, v []byte) error { return parseInt(v, &s.Threads) }},
 		{"SigPnd", false, func(s *Status, v []byte) error { return parseHex(v, &s.SigPending) }},
 		{"ShdPnd", false, func(s *Status, v []byte) error { return parseHex(v, &s.ShdPending) }},
 		{"SigBlk", false, func(s *Status, v []byte) error { return parseHex(v, &s.SigBlocked) }},

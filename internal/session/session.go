@@ -69,11 +69,12 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	child, err := start(o)
+	child, killable, err := start(o)
 	if err != nil {
 		return Status{}, err
 	}
 	defer child.Listener.Close()
+	o.Server.Killable = killable
 	o.Server.Targets = emulate.FromTargets(targets)
 	if o.Perform {
 		performers, err := performFiles(targets, o.Logger)
@@ -125,18 +126,18 @@ func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Chil
 }
 
 // start installs the filter with WAIT_KILLABLE_RECV where the kernel has it.
-func start(o Options) (*launch.Child, error) {
+func start(o Options) (child *launch.Child, killable bool, err error) {
 	opts := launch.Options{Path: o.Path, Args: o.Args, Env: o.Env, Shell: true,
 		Filter: o.Filter, FilterFlags: unotify.FlagWaitKillableRecv, Landlock: o.Landlock, LandlockFlags: o.LandlockFlags}
-	child, err := launch.Start(opts)
+	child, err = launch.Start(opts)
 	if !errors.Is(err, unix.EINVAL) {
-		return child, err
+		return child, true, err
 	}
 	opts.FilterFlags = 0
 	if child, err = launch.Start(opts); err == nil {
 		o.Logger.Warn("this kernel has no WAIT_KILLABLE_RECV (Linux 5.19): a signal may make a program repeat a call")
 	}
-	return child, err
+	return child, false, err
 }
 
 // descriptors is how many a session uses at once, beside what it remembers of targets: pipe, poller, socket pair, listener, proc.
