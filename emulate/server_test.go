@@ -103,7 +103,7 @@ func (f memoryFunc) PID(int) int                                { return 1 }
 func (f memoryFunc) FDPath(int, int) (string, bool)             { return "", false }
 func (f memoryFunc) WriteMem([]byte, uint64) (int, error)       { return 0, errors.New("no") }
 func (f memoryFunc) Signals(int) (waiting, possible bool)       { return false, true }
-func (f memoryFunc) Vigil(int) Vigil                    { return &unotify.Vigil{} }
+func (f memoryFunc) Vigil(int) Vigil                            { return &unotify.Vigil{} }
 func (f memoryFunc) Kill(unotify.Validator, uint64, int) error  { return errors.New("no") }
 
 // What was read of a target that has gone may be another's: it is not decided on.
