@@ -95,8 +95,8 @@ func (m *mountAnswer) facts(errno syscall.Errno) (mountFacts, syscall.Errno) {
 	if errno != 0 {
 		return mountFacts{}, errno
 	}
-	device := (*[2]uint32)(unsafe.Pointer(&m[2]))
-	return mountFacts{magic: int64(m[3]), major: device[0], minor: device[1], peers: m[10]}, 0
+	device, ids := (*[2]uint32)(unsafe.Pointer(&m[2])), (*[2]uint32)(unsafe.Pointer(&m[7]))
+	return mountFacts{magic: int64(m[3]), major: device[0], minor: device[1], peers: m[10], id: ids[0]}, 0
 }
 
 // A mountQuestion is memory for statmount(2), on the heap.

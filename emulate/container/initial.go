@@ -49,13 +49,27 @@ func treeOf(f [][]byte) string { return string(f[2]) + " " + string(f[3]) }
 // has says whether a mount is one of them. In a mount namespace that was made of the first one the mounts are copies with other ids: what
 // they show is the same.
 func (i *initialMounts) has(space string, mount [][]byte) bool {
+	if i.isOf(space) {
+		id, err := strconv.ParseUint(string(mount[0]), 10, 64)
+		return err != nil || i.hasID(id)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if space != i.space {
-		return i.trees[treeOf(mount)]
-	}
-	id, err := strconv.ParseUint(string(mount[0]), 10, 64)
-	return err != nil || i.ids[id]
+	return i.trees[treeOf(mount)]
+}
+
+// isOf says whether a mount namespace is the first one.
+func (i *initialMounts) isOf(space string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.space == space
+}
+
+// hasID is has in the first namespace, by the id that mountinfo shows.
+func (i *initialMounts) hasID(id uint64) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ids[id]
 }
 
 // FSType implements policy.Mounts; "" where nothing is, or what is attached nowhere.
@@ -88,10 +102,14 @@ func (o *op) Initial(arg int) (initial, known bool) {
 	if p.state != held {
 		return false, true // there is nothing
 	}
+	space := o.view.ns[nsMount]
+	if m, errno := o.mount(p.fd); errno == 0 && o.f.initial.isOf(space) {
+		return o.f.initial.hasID(uint64(m.id)), true
+	}
 	mount := o.mountOf(p.fd)
 	if mount == nil {
 		id, _ := mountAt(p.fd, "")
 		return false, o.f.given.has(id) // attached nowhere, and so the container's own
 	}
-	return o.f.initial.has(o.view.ns[nsMount], mount), true
+	return o.f.initial.has(space, mount), true
 }

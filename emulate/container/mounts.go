@@ -15,6 +15,7 @@ type mountFacts struct {
 	magic        int64  // of its file system (statfs(2))
 	major, minor uint32 // of its file system
 	peers        uint64 // the peer group, 0 for none (mount_namespaces(7))
+	id           uint32 // as mountinfo shows it
 }
 
 // mountFinder says how much a kernel tells by statmount(2).
