@@ -244,3 +244,20 @@ func TestWatched(t *testing.T) {
 		}
 	}
 }
+
+// TestRemembered: a caller that changes nothing is not looked at again and again, which shows in what is allocated.
+func TestRemembered(t *testing.T) {
+	needRoot(t)
+	allocated := func(watched bool) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		supervised(t, plan{Scenario: "many", User: true, Drop: true}, supervision{options: Options{Watched: watched}})
+		runtime.ReadMemStats(&after)
+		return (after.Mallocs - before.Mallocs) / 200
+	}
+	watched, unwatched := allocated(true), allocated(false)
+	t.Logf("allocations for mounting and unmounting a tmpfs: remembered %d, looked at each time %d", watched, unwatched)
+	if watched > 50 || watched*2 > unwatched {
+		t.Errorf("%d allocations where the caller is remembered, %d where not", watched, unwatched)
+	}
+}
