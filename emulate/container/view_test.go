@@ -253,7 +253,7 @@ func TestRemembered(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		supervised(t, plan{Scenario: "many", User: true, Drop: true}, supervision{options: Options{Watched: watched}})
 		runtime.ReadMemStats(&after)
-		return (after.Mallocs - before.Mallocs) / 200
+		return (after.Mallocs - before.Mallocs) / often
 	}
 	watched, unwatched := allocated(true), allocated(false)
 	t.Logf("allocations for mounting and unmounting a tmpfs: remembered %d, looked at each time %d", watched, unwatched)
