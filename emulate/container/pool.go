@@ -22,7 +22,7 @@ const maxIdle = 64
 func (p *pool) take(o *op, k actorKind) (*actor, error) {
 	key := o.view.keys[k]
 	for a, ok := p.idle.Take(key); ok; a, ok = p.idle.Take(key) {
-		if !a.task.Ended() && a.isAt(o.view.root) {
+		if a.task.Ready() && a.isAt(o.view.root) {
 			return a, nil
 		}
 		p.end(a)

@@ -121,11 +121,11 @@ func (t *Task) TID() int {
 	return t.pid
 }
 
-// Ended says whether the task has ended, by Close or from outside. It makes no system call: one that is just being killed may not have.
-func (t *Task) Ended() bool {
+// Ready says whether the task waits for a call: it has neither ended nor been stopped. One that is just being killed may seem to.
+func (t *Task) Ready() bool {
 	t.life.Lock()
 	defer t.life.Unlock()
-	return t.pid == 0 || t.box.gone() // the box is freed after pid was cleared
+	return t.pid != 0 && !t.box.gone() && !t.stopped() // the box is freed after pid was cleared
 }
 
 func (t *Task) signal(sig syscall.Signal) error {

@@ -70,20 +70,21 @@ func testCall(t *testing.T, o Options) {
 	}
 }
 
-func TestEnded(t *testing.T) {
-	killed, closed := start(t), start(t)
-	if killed.Ended() || closed.Ended() {
-		t.Error("a task that waits has ended")
+func TestReady(t *testing.T) {
+	killed, stopped, closed := start(t), start(t), start(t)
+	if !killed.Ready() || !stopped.Ready() || !closed.Ready() {
+		t.Error("a task that waits is not ready")
 	}
-	unix.Kill(killed.TID(), unix.SIGKILL) //nolint:errcheck // seen below
+	unix.Kill(killed.TID(), unix.SIGKILL)  //nolint:errcheck // seen below
+	unix.Kill(stopped.TID(), unix.SIGSTOP) //nolint:errcheck // seen below
 	for range 500 {
-		if killed.Ended() {
+		if !killed.Ready() && !stopped.Ready() {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if err := closed.Close(); err != nil || !killed.Ended() || !closed.Ended() {
-		t.Errorf("killed: ended %v; closed: ended %v, %v", killed.Ended(), closed.Ended(), err)
+	if err := closed.Close(); err != nil || killed.Ready() || stopped.Ready() || closed.Ready() {
+		t.Errorf("ready: killed %v, stopped %v, closed %v (%v)", killed.Ready(), stopped.Ready(), closed.Ready(), err)
 	}
 }
 
