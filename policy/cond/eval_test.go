@@ -1,6 +1,7 @@
 package cond
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,8 @@ func evalCases() []evalCase {
 		{"execve", args("/bin/ls", bad{}, nil), `argv.contains("-l")`, "memory cannot be read"},
 		{"execve", args("/bin/ls", []string{"ls", "-l", "--x=3"}, nil), `argv.exists(a, a.startsWith("--x"))`, "true"},
 		{"execve", args("/bin/ls", []string{"ls", "-l", "--x=3"}, nil), `argv.all(a, a != "-l" || pathname.under("/usr"))`, "false"},
+		{"execve", args("/bin/ls", slices.Repeat([]string{"x"}, 900), nil), `argv.all(a, argv.all(b, size(b) < 9))`, "takes too long"},
+		{"execve", args("/bin/ls", []string{"ls"}, nil), `argv.all(a, argv.all(b, size(b) < 9))`, "true"},
 		{"execve", args("/bin/ls", []string{"ls"}, nil), `pathname.base == argv[0]`, "true"},
 		{"mount", args("tmpfs", "/jobs/x", "tmpfs", 0, nil),
 			`filesystemtype in ["tmpfs", "proc"] && target.under("/jobs") && !mountflags.has("MS_REMOUNT")`, "true"},
@@ -147,6 +150,7 @@ func evalCases() []evalCase {
 		{"openat", openArgs("/x", 0), `caller.abi == "i386"`, "false"},
 		{"openat", openArgs("/x", 0), `caller.uid % 2 == 0`, "true"},
 		{"openat", openArgs("/x", 0), `caller.uid == dirfd`, "false"},
+		{"openat", openArgs("/x", 0), `caller.uid % (caller.uid - caller.uid) == 0`, "modulus by zero"},
 		{"openat", openArgs("/x", 0), `string(caller.uid).startsWith("1")`, "true"},
 		{"prlimit64", args(0, 7, le(5, 6), nil), `new_limit.rlim_cur == 5 && new_limit.rlim_max > 5`, "true"},
 		{"prlimit64", args(0, 7, nil, nil), `new_limit.rlim_cur == 0 && new_limit == null`, "true"},

@@ -1,18 +1,17 @@
 package cond
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/decls"
 	"cel.dev/cel-go/common/types"
-	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+	"cel.dev/cel-go/interpreter"
 
 	"github.com/stead-project/stead/arch"
 )
@@ -29,7 +28,7 @@ type Program struct {
 	Text string
 	refs []*Ref
 	vars []variable
-	prog cel.Program
+	prog interpreter.InterpretableV2
 }
 
 // A variable is a value that is worked out before CEL begins.
@@ -57,7 +56,7 @@ func (p *Program) eval(c *Context) (bool, error) {
 		}
 		vars[p.vars[i].name] = v
 	}
-	out, _, err := p.prog.ContextEval(context.Background(), vars)
+	out, err := run(p.prog, vars)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", p.Text, err)
 	}
@@ -128,9 +127,9 @@ func (v *variable) ip(c *Context) (any, error) {
 	return a.IP.Unmap().String(), nil
 }
 
-// environment is CEL's standard one, made when a condition first needs it.
-func (l *Language) environment() (*cel.Env, error) {
-	l.once.Do(func() { l.env, l.err = cel.NewEnv() })
+// environment is made when a condition first needs it.
+func (l *Language) environment() (*environment, error) {
+	l.once.Do(func() { l.env, l.err = newEnvironment() })
 	return l.env, l.err
 }
 
@@ -160,61 +159,50 @@ func (v *variable) uses() (list []*Ref) {
 	return list
 }
 
-func (v *variable) celType() *cel.Type {
+func (v *variable) celType() *types.Type {
 	switch {
 	case v.test != nil:
-		return cel.BoolType
+		return types.BoolType
 	case v.typ == typNumber:
-		return cel.IntType
+		return types.IntType
 	case v.typ == typStrings:
-		return cel.ListType(cel.StringType)
+		return types.NewListType(types.StringType)
 	}
-	return cel.StringType
+	return types.StringType
 }
 
-func (b *binder) compile(e, body ast.Expr, vars []variable) (cel.Program, error) {
-	base, err := b.src.lang.environment()
+func (b *binder) compile(e, body ast.Expr, vars []variable) (interpreter.InterpretableV2, error) {
+	env, err := b.src.lang.environment()
 	if err != nil {
 		return nil, b.fail(e, err.Error(), "")
 	}
-	var opts []cel.EnvOption
-	for i := range vars {
-		opts = append(opts, cel.Variable(vars[i].name, vars[i].celType()))
-	}
-	env, err := base.Extend(opts...)
-	if err != nil {
-		return nil, b.fail(e, err.Error(), "")
-	}
-	checked, err := b.check(env, e, body)
+	checked, err := b.check(env, e, body, vars)
 	if err != nil {
 		return nil, err
 	}
-	prog, err := env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	prog, err := env.plan(checked, maxCost)
 	if err != nil {
 		return nil, b.fail(e, "cannot compile: "+err.Error(), "")
 	}
 	return prog, nil
 }
 
-func (b *binder) check(env *cel.Env, e, body ast.Expr) (*cel.Ast, error) {
-	pb, err := ast.ExprToProto(body)
-	if err != nil {
+func (b *binder) check(env *environment, e, body ast.Expr, vars []variable) (*ast.AST, error) {
+	declared := make([]*decls.VariableDecl, len(vars))
+	for i := range vars {
+		declared[i] = decls.NewVariable(vars[i].name, vars[i].celType())
+	}
+	checked, mistakes, err := env.check(ast.NewAST(body, b.src.ast.SourceInfo()), b.src.src, declared)
+	switch {
+	case err != nil:
 		return nil, b.fail(e, err.Error(), "")
+	case len(mistakes) > 0:
+		return nil, b.src.fail(mistakes[0].Location, checkMessage(mistakes[0].Message), checkHint(mistakes[0].Message))
 	}
-	info, err := ast.SourceInfoToProto(b.src.ast.SourceInfo())
-	if err != nil {
-		return nil, b.fail(e, err.Error(), "")
+	if t := checked.GetType(checked.Expr().ID()); !t.IsExactType(types.BoolType) {
+		return nil, b.failf(e, "compare it with something", "condition is %s, not true or false", t)
 	}
-	parsed := cel.ParsedExprToAstWithSource(&exprpb.ParsedExpr{Expr: pb, SourceInfo: info}, b.src.src)
-	checked, issues := env.Check(parsed)
-	if issues != nil && len(issues.Errors()) > 0 {
-		first := issues.Errors()[0]
-		return nil, b.src.fail(first.Location, checkMessage(first.Message), checkHint(first.Message))
-	}
-	if !checked.OutputType().IsExactType(cel.BoolType) {
-		return nil, b.failf(e, "compare it with something", "condition is %s, not true or false", checked.OutputType())
-	}
-	estimate, err := env.EstimateCost(checked, sizes{})
+	estimate, err := cost.Cost(checked, sizes{})
 	if err == nil && estimate.Max > maxEstimate {
 		return nil, b.fail(e, fmt.Sprintf("condition may take too long: its cost may be %d, %d is allowed", estimate.Max, maxEstimate),
 			"avoid loops within loops")

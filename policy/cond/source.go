@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/parser"
@@ -27,7 +26,7 @@ const (
 // needs it. It may be used by several goroutines.
 type Language struct {
 	once sync.Once
-	env  *cel.Env
+	env  *environment
 	err  error
 }
 
