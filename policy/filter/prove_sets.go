@@ -24,10 +24,8 @@ func newTables(l Lists) []*table {
 
 func newTable(d *Decisions) *table {
 	t := &table{abi: d.ABI, rest: d.Default, lists: make([]*list, arch.NumIDs)}
-	for id := arch.ID(1); id < arch.NumIDs; id++ {
-		if _, ok := d.ABI.NumberOf(id); !ok {
-			continue
-		}
+	for nr := range d.ABI.Calls() {
+		id := d.ABI.ID(nr)
 		if clauses, ok := d.clauses(id); ok {
 			t.lists[id] = newList(d.ABI, clauses, d.Default)
 			t.calls = append(t.calls, id)
@@ -90,31 +88,36 @@ func prove(prog Program, tables []*table, bad Action) (map[callKey]proof, []Faul
 	var faults []Fault
 	for _, r := range regions(tables) {
 		if r.table == nil {
-			_, f := proveRest(prog, tables, r, bad)
+			_, f := proveRest(prog, tables, r, bad, nil)
 			faults = append(faults, f...)
 			continue
 		}
-		faults = append(faults, proveCalls(prog, r, proofs)...)
-		p, f := proveRest(prog, tables, r, r.table.rest)
+		listed := func(id arch.ID) bool { return r.table.lists[id] != nil }
+		faults = append(faults, proveCalls(prog, r, proofs, listed)...)
+		p, f := proveRest(prog, tables, r, r.table.rest, listed)
+		if f != nil { // it tells of one call of the set: the others may be wrong too
+			p, f = proveRest(prog, tables, r, r.table.rest, func(arch.ID) bool { return true })
+			f = append(f, proveCalls(prog, r, nil, func(id arch.ID) bool { return !listed(id) })...)
+		}
 		proofs[callKey{r.abi, 0}] = p
 		faults = append(faults, f...)
 	}
 	return proofs, faults
 }
 
-// proveCalls proves the calls that have names, one by one.
-func proveCalls(prog Program, r region, proofs map[callKey]proof) (faults []Fault) {
-	rest := leaf(r.table.rest)
+// proveCalls proves calls that have names, one by one, and notes what it finds out about them.
+func proveCalls(prog Program, r region, proofs map[callKey]proof, which func(arch.ID) bool) (faults []Fault) {
 	for nr := range r.abi.Calls() {
-		if uint32(nr) < r.lo || uint32(nr) > r.hi {
+		id := r.abi.ID(nr)
+		if uint32(nr) < r.lo || uint32(nr) > r.hi || !which(id) {
 			continue
 		}
-		id, ref := r.abi.ID(nr), rest
+		ref := leaf(r.table.rest)
 		if l := r.table.lists[id]; l != nil {
 			ref = newReference(l)
 		}
 		p, f := proveCall(prog, r.abi, nr, ref)
-		if r.table.lists[id] != nil {
+		if proofs != nil {
 			proofs[callKey{r.abi, id}] = p
 		}
 		if f != nil {
@@ -135,8 +138,8 @@ func proveCall(prog Program, abi arch.ABI, nr int32, ref *reference) (proof, *Fa
 	return p.proof, p.fault
 }
 
-// proveRest proves the numbers of a region that have no names; those of no list, all of them.
-func proveRest(prog Program, tables []*table, r region, want Action) (proof, []Fault) {
+// proveRest proves all numbers of a region at once, but for those of calls that are proved elsewhere.
+func proveRest(prog Program, tables []*table, r region, want Action, elsewhere func(arch.ID) bool) (proof, []Fault) {
 	p := prover{prog: prog, splits: maxSplits, big: r.abi.BigEndian(), ref: leaf(want)}
 	s := newState()
 	s[wordNr].lo, s[wordNr].hi = r.lo, r.hi
@@ -149,7 +152,9 @@ func proveRest(prog Program, tables []*table, r region, want Action) (proof, []F
 	}
 	if r.table != nil {
 		for nr := range r.abi.Calls() {
-			p.outside = append(p.outside, uint32(nr))
+			if elsewhere(r.abi.ID(nr)) {
+				p.outside = append(p.outside, uint32(nr))
+			}
 		}
 		slices.Sort(p.outside)
 	}
