@@ -29,6 +29,9 @@ func TestBoundsNameCases(t *testing.T) {
 		if !known[b.over] || !known[b.under] && b.under != "" {
 			t.Errorf("bound %q compares unknown cases %q and %q", b.what, b.over, b.under)
 		}
+		if b.without != "" && (!known[b.without] || !known[b.but]) {
+			t.Errorf("bound %q takes off unknown cases %q and %q", b.what, b.without, b.but)
+		}
 	}
 }
 
@@ -54,6 +57,16 @@ func TestAbsoluteBound(t *testing.T) {
 	for _, b := range judge(samples{"compile 500": {40e6, 60e6, 70e6}}) {
 		if b.over == "compile 500" && (b.measured != 60 || b.atMost != 50) {
 			t.Errorf("%+v", b)
+		}
+	}
+}
+
+// A start is taken off in the round in which it was measured.
+func TestWithoutStart(t *testing.T) {
+	got := samples{"git policy": {130, 260}, "git native": {100, 200}, "start policy": {12, 24}, "start native": {2, 4}}
+	for _, b := range judge(got) {
+		if b.over == "git policy" && b.without != "" && b.measured != 1.2 {
+			t.Errorf("%+v, want 1.2", b)
 		}
 	}
 }

@@ -69,6 +69,8 @@ type bound struct {
 	under    string // case
 	atMost   float64
 	measured float64 // 0 while a case is missing
+
+	without, but string // cases: what the first takes longer than the second is taken off over; "": nothing
 }
 
 func bounds() []bound {

@@ -101,11 +101,24 @@ func median(values []float64) float64 {
 func judge(got samples) []bound {
 	all := bounds()
 	for i, b := range all {
-		if all[i].measured = median(quotients(got[b.over], got[b.under])); b.under == "" {
-			all[i].measured = median(got[b.over]) / 1e6
+		over := got[b.over]
+		if b.without != "" {
+			over = shortened(over, got[b.without], got[b.but])
+		}
+		if all[i].measured = median(quotients(over, got[b.under])); b.under == "" {
+			all[i].measured = median(over) / 1e6
 		}
 	}
 	return all
+}
+
+// shortened takes what without takes longer than but off each time.
+func shortened(times, without, but []float64) []float64 {
+	var list []float64
+	for i := range min(len(times), len(without), len(but)) {
+		list = append(list, times[i]-(without[i]-but[i]))
+	}
+	return list
 }
 
 func quotients(over, under []float64) []float64 {

@@ -1,26 +1,34 @@
 package main
 
 import (
+	"cmp"
+	"os"
 	"path/filepath"
 	"slices"
 )
 
 // pythonImports are modules of Python's own that import many others.
-const pythonImports = "import json, ssl, asyncio, email, http.client, unittest, sqlite3, xml.dom.minidom"
+const pythonImports = "import json, ssl, asyncio, email, http.server, unittest, sqlite3, xml.dom.minidom, decimal, multiprocessing, logging.config, urllib.request"
 
 // A workload is a program whose whole run is compared under a policy and without. What is short is run again and again, so that
-// the start of the supervisor, which has its own cases, does not hide what the policy costs.
-type workload struct{ name, what, script string }
+// the start of the supervisor, which has its own cases, does not hide what the policy costs; and once, to show the start.
+type workload struct {
+	name, what, script string
+	once               []string // nil: the script does it once
+}
 
 func workloads(work string) []workload {
 	if work == "" {
 		return nil
 	}
+	python := cmp.Or(os.Getenv("PYTHON"), "python3")
 	c, git := filepath.Join(work, "c"), filepath.Join(work, "git")
 	return []workload{
-		{"make", "make of a C project of 48 files", `make -s -B -C "` + c + `"`},
-		{"git", "git status of 10,000 files, 40 times", `for i in $(seq 40); do git -C "` + git + `" status --short; done`},
-		{"python", "python3 -c 'import …', 24 times", `for i in $(seq 24); do "${PYTHON:-python3}" -B -c "` + pythonImports + `"; done`},
+		{"make", "make of a C project of 120 files", `make -s -B -C "` + c + `"`, nil},
+		{"git", "git status of 10,000 files, 40 times", `for i in $(seq 40); do git -C "` + git + `" status --short; done`,
+			[]string{"git", "-C", git, "status", "--short"}},
+		{"python", "python3 -c 'import …', 24 times", `for i in $(seq 24); do "` + python + `" -B -c "` + pythonImports + `"; done`,
+			[]string{python, "-B", "-c", pythonImports}},
 	}
 }
 
@@ -47,6 +55,11 @@ func policyCases(o options) []testCase {
 			testCase{w.name + " native cpu", w.what + ", alone, user+sys", perCPU, sh},
 			testCase{w.name + " policy", w.what + ", under a policy", perRun, join(under, sh)},
 			testCase{w.name + " policy cpu", w.what + ", under a policy, user+sys", perCPU, slices.Clone(sh)})
+		if w.once != nil {
+			list = append(list,
+				testCase{w.name + " once native", w.name + " once, alone", perStart, w.once},
+				testCase{w.name + " once policy", w.name + " once, under a policy", perStart, join(under, w.once)})
+		}
 	}
 	return list
 }
@@ -62,7 +75,12 @@ func policyBounds() []bound {
 	for _, w := range workloads(".") {
 		list = append(list,
 			bound{what: w.name + " under a policy / alone, wall", over: w.name + " policy", under: w.name + " native", atMost: 1.03},
-			bound{what: w.name + " under a policy / alone, user+sys", over: w.name + " policy cpu", under: w.name + " native cpu", atMost: 1.03})
+			bound{what: w.name + " under a policy / alone, user+sys", over: w.name + " policy cpu", under: w.name + " native cpu", atMost: 1.03},
+			bound{what: w.name + " under a policy / alone, wall without the start", over: w.name + " policy", under: w.name + " native",
+				without: "start policy", but: "start native"})
+		if w.once != nil {
+			list = append(list, bound{what: w.name + " once under a policy / alone, wall", over: w.name + " once policy", under: w.name + " once native"})
+		}
 	}
 	return list
 }

@@ -23,9 +23,9 @@ go build -trimpath -buildvcs=false -o "$BIN/bench-workloads" ./bench/workloads
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-project() { # a C project of 48 files
+project() { # a C project of 120 files
 	mkdir "$work/c"
-	for i in $(seq 48); do
+	for i in $(seq 120); do
 		printf '#include <stdio.h>\n#include <stdlib.h>\nint f%d(int n) { char b[64]; snprintf(b, sizeof b, "%%d", n); return atoi(b) + %d; }\n' \
 			"$i" "$i" >"$work/c/f$i.c"
 	done
