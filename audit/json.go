@@ -52,6 +52,12 @@ func appendDecision(b []byte, e *Event) []byte {
 	if e.Decision.Rule != "" {
 		b = appendString(b, "rule", e.Decision.Rule)
 	}
+	if e.Decision.At != "" {
+		b = appendString(b, "at", e.Decision.At)
+	}
+	if engine := e.Decision.Engine(); engine != "" {
+		b = appendString(b, "engine", engine)
+	}
 	if e.Decision.Version != 0 {
 		b = appendInt(b, "policy_version", int64(e.Decision.Version))
 	}

@@ -45,7 +45,7 @@ func valid(t *testing.T, s *jsonschema.Schema, line []byte) {
 func TestJSONRecord(t *testing.T) {
 	denied := func(e *Event) {
 		e.Outcome, e.Errno = Answered, unix.ENOENT
-		e.Decision = policy.Decision{Verdict: policy.Deny, Rule: "secrets", Reason: `a "reason"`, Note: "a note", Version: 3}
+		e.Decision = policy.Decision{Verdict: policy.Deny, Rule: "secrets", At: "billing.yaml:12", Reason: `a "reason"`, Note: "a note", Version: 3}
 	}
 	const head = `{"time":"2026-01-02T03:04:05.678901234Z","pid":41,"tid":42,"abi":"x86_64","nr":257,"call":"openat",` +
 		`"args":{"dirfd":3,"pathname":"/etc/passwd","flags":["O_RDONLY","O_CLOEXEC"]},`
@@ -55,7 +55,7 @@ func TestJSONRecord(t *testing.T) {
 		want  string
 	}{
 		{"continued", opening(t, 42), head + `"verdict":"allow","outcome":"continued","duration_ns":5120}`},
-		{"denied", changed(opening(t, 42), denied), head + `"verdict":"deny","outcome":"answered","errno":"ENOENT","rule":"secrets",` +
+		{"denied", changed(opening(t, 42), denied), head + `"verdict":"deny","outcome":"answered","errno":"ENOENT","rule":"secrets","at":"billing.yaml:12","engine":"supervisor",` +
 			`"policy_version":3,"reason":"a \"reason\"","note":"a note","duration_ns":5120}`},
 		{"value", changed(opening(t, 42), func(e *Event) { e.Outcome, e.Value, e.Decision.Verdict = Answered, 7, policy.Return }),
 			head + `"verdict":"return","outcome":"answered","value":7,"duration_ns":5120}`},
@@ -132,7 +132,7 @@ func TestSchemaRefuses(t *testing.T) {
 func TestJSONDocumented(t *testing.T) {
 	e := changed(opening(t, 42), func(e *Event) {
 		e.Outcome, e.Errno = Answered, unix.EPERM
-		e.Decision = policy.Decision{Rule: "r", Reason: "r", Note: "n", Version: 1}
+		e.Decision = policy.Decision{Rule: "r", At: "p.yaml:1", Reason: "r", Note: "n", Version: 1}
 	})
 	var record map[string]any
 	if err := json.Unmarshal(AppendJSON(nil, e), &record); err != nil {

@@ -50,7 +50,7 @@ func newWorkers(s *Server, max int) *workers { return &workers{s: s, max: max} }
 func (s *Server) perform(l *leader, d policy.Decision) bool {
 	p := s.o.Table.performer(l.call.ID)
 	if p == nil {
-		s.finish(&l.ev, l.n.ID, policy.Decision{Verdict: policy.Deny, Errno: unix.ENOSYS, Rule: d.Rule, Version: d.Version,
+		s.finish(&l.ev, l.n.ID, policy.Decision{Verdict: policy.Deny, Errno: unix.ENOSYS, Rule: d.Rule, At: d.At, Version: d.Version,
 			Reason: "this call cannot be performed by the supervisor"})
 		return false
 	}

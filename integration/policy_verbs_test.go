@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,26 +182,31 @@ func TestPolicyOnDeny(t *testing.T) {
 func TestPolicyLog(t *testing.T) {
 	eachUser(t, func(t *testing.T, d *desk) {
 		log := filepath.Join(d.dir, "log")
-		r := d.under(t, "default: allow\nrules:\n  - {calls: [mkdir], then: {deny: EROFS}}\n  - {name: said, calls: [rmdir], then: log}\n",
-			"--log "+log, "/bin/sh", "-c", "mkdir made; rmdir none")
+		r := d.under(t, "default: allow\nrules:\n  - {calls: [mkdir], then: {deny: EROFS}}\n  - {name: said, calls: [rmdir], then: log}\n"+
+			"  - {name: raced, calls: [execve], when: pathname.base == 'mkdir', then: log, race: accepted}\n"+
+			"  - {name: done, calls: [unlinkat], when: pathname.base == 'none', then: log}\n",
+			"--log "+log, "/bin/sh", "-c", "mkdir made; rmdir none; rm -f none")
 		text, err := os.ReadFile(log)
 		if err != nil {
 			t.Fatalf("%v, %+v", err, r)
 		}
 		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-		if len(lines) != 2 {
-			t.Fatalf("%d records, want 2: %s", len(lines), text)
+		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"rule":"default"`) || strings.Contains(l, `"rule":"always"`) })
+		if len(lines) != 4 {
+			t.Fatalf("%d records, want 4: %s", len(lines), text)
 		}
 		for i, want := range []map[string]any{
-			{"call": "mkdir", "verdict": "deny", "outcome": "answered", "errno": "EROFS", "rule": "policy.yaml:5"},
-			{"call": "rmdir", "verdict": "log", "outcome": "continued", "rule": "said"},
+			{"call": "execve", "verdict": "log", "outcome": "continued", "rule": "raced", "at": "policy.yaml:7", "engine": "accepted race"},
+			{"call": "mkdir", "verdict": "deny", "outcome": "answered", "errno": "EROFS", "rule": "policy.yaml:5", "at": "policy.yaml:5", "engine": "supervisor"},
+			{"call": "rmdir", "verdict": "log", "outcome": "continued", "rule": "said", "at": "policy.yaml:6", "engine": "supervisor"},
+			{"call": "unlinkat", "verdict": "perform", "outcome": "answered", "errno": "ENOENT", "rule": "done", "at": "policy.yaml:8", "engine": "performed"},
 		} {
 			var got map[string]any
 			if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
 				t.Fatal(err)
 			}
 			for k, v := range want {
-				if s, _ := got[k].(string); s != v && !(k == "rule" && strings.HasSuffix(s, v.(string))) {
+				if s, _ := got[k].(string); s != v && !((k == "rule" || k == "at") && strings.HasSuffix(s, v.(string))) {
 					t.Errorf("%s is %v, want %v: %s", k, got[k], v, lines[i])
 				}
 			}

@@ -41,11 +41,26 @@ type Decision struct {
 	Value   int64         // of Return
 	Quiet   bool          // keep it out of the record
 	Rule    string        // the rule that gave it, "" for a default
+	At      string        // where that is: FILE:LINE; "": nowhere
+	Raced   bool          // what was judged can change before the kernel reads it, and the policy accepts that
 	Reason  string        // why, where the rule does not say it (a failure of the supervisor, say)
 	Note    string        // what else is to be known of the call, for the record
 	Version uint64        // of the policy
 	Hide    Hider         // of Perform: what a listing leaves out; nil: nothing
 	Grant   *Grant        // of Perform: what the rule says of how; nil: nothing
+}
+
+// Engine says what enforces a decision that the supervisor was asked for, in the words of `stead policy explain`; "" without a policy.
+func (d *Decision) Engine() string {
+	switch {
+	case d.Version == 0:
+		return ""
+	case d.Verdict == Perform:
+		return "performed"
+	case d.Raced && d.Verdict.Continues():
+		return "accepted race"
+	}
+	return "supervisor"
 }
 
 // A Hider knows paths that nobody is to know of.

@@ -13,6 +13,14 @@ type Pos struct {
 	Line, Column int
 }
 
+// At is file:line, as records have it; "" if there is no place.
+func (p Pos) At() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
 // String is file:line:column, as compilers print it.
 func (p Pos) String() string {
 	if p.Line == 0 {

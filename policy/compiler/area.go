@@ -15,6 +15,7 @@ import (
 type area struct {
 	name    string
 	pos     policy.Pos
+	at      string         // pos, in records
 	calls   arch.Selection // that are allowed
 	guarded arch.Selection // that a guard is about, whether they are of the area or not
 	gaps    []landlock.Guard
@@ -82,7 +83,7 @@ func (c *compilation) shortForms() {
 }
 
 func (c *compilation) area(name string, pos policy.Pos, calls string, of landlock.Area) {
-	a := area{name: name, pos: pos, calls: selectCalls(calls)}
+	a := area{name: name, pos: pos, at: pos.At(), calls: selectCalls(calls)}
 	for _, g := range c.prog.Landlock.Gaps {
 		if g.Area != of {
 			continue

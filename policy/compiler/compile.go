@@ -89,6 +89,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: c.landlockABI()})
 	c.parse()
 	c.makeGrants()
+	c.decide()
 	c.shortForms()
 	if !o.Handed {
 		c.bounds = selectCalls(boundCalls)
@@ -140,6 +141,9 @@ type compilation struct {
 	bounds      arch.Selection // boundCalls
 	reports     map[reportKey]*Enforcement
 	grants      []*policy.Grant          // of doc.Rules
+	decisions   []policy.Decision        // of doc.Rules
+	fallback    policy.Decision          // the default's
+	always      policy.Decision          // of what goes around a policy
 	reached     []bool                   // rules that some call can reach
 	bound       []map[arch.ID]*cond.Expr // of doc.Rules, for the ABI that is being compiled
 	carries     arch.Selection           // calls that may come in a multiplexer of that ABI
@@ -229,7 +233,7 @@ func (c *compilation) draftABI(abi arch.ABI) draft {
 func (c *compilation) compileABI(draft *draft) {
 	abi := draft.abi
 	c.carries = draft.carries
-	t := &table{fallback: decisionOf(c.doc.Default, "default", c.prog.Version)}
+	t := &table{fallback: c.fallback}
 	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}}
 	spoken := c.spoken()
 	for _, dr := range draft.calls {

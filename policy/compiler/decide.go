@@ -69,7 +69,7 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 		return carriedDenial(decision)
 	}
 	if decision.Verdict == policy.Perform && d.prog.movesProtected(ctx) {
-		return policy.Decision{Verdict: policy.Deny, Errno: eacces, Rule: decision.Rule, Version: decision.Version,
+		return policy.Decision{Verdict: policy.Deny, Errno: eacces, Rule: decision.Rule, At: decision.At, Version: decision.Version,
 			Reason: "it would move something that a rule refuses by its path"}
 	}
 	if decision.Verdict == policy.Perform && onlyHandle(r) {
@@ -113,7 +113,7 @@ func conditional(list []entry) bool {
 // carriedDenial refuses a call that came in a multiplexer (socketcall, ipc): what are registers elsewhere is memory there, and
 // the kernel would read it again.
 func carriedDenial(d policy.Decision) policy.Decision {
-	return policy.Decision{Verdict: policy.Deny, Rule: d.Rule, Version: d.Version,
+	return policy.Decision{Verdict: policy.Deny, Rule: d.Rule, At: d.At, Version: d.Version,
 		Reason: "the call came in a multiplexer, with its arguments in memory, which can change after the decision"}
 }
 
@@ -186,6 +186,6 @@ func undecided(e *entry, c *arch.Call, err error) policy.Decision {
 			d.Errno = efault
 		}
 	}
-	d.Rule, d.Version = e.origin, e.decision.Version
+	d.Rule, d.At, d.Version = e.origin, e.decision.At, e.decision.Version
 	return d
 }

@@ -153,7 +153,7 @@ func (c *compilation) beside(dir string, refused []string) (list []string) {
 func (c *compilation) newFileArea() *fileArea {
 	f := c.doc.Files
 	of := func(v policy.Verdict, errno syscall.Errno) policy.Decision {
-		return decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", c.prog.Version)
+		return c.decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", f.Pos)
 	}
 	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{},
 		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), allowed: of(policy.Perform, 0)}
@@ -316,11 +316,11 @@ func (c *compilation) listingEntry(id arch.ID) (entry, bool) {
 	if c.files == nil || !c.files.hides() {
 		return entry{}, false
 	}
-	d := decisionOf(policy.Action{Verdict: policy.Perform}, "files", c.prog.Version)
+	d := c.decisionOf(policy.Action{Verdict: policy.Perform}, "files", c.doc.Files.Pos)
 	d.Hide = c.files
 	switch {
 	case selectCalls(oldListing).Has(id):
-		d = decisionOf(policy.Action{Verdict: policy.Deny, Errno: badABI}, "files", c.prog.Version)
+		d = c.decisionOf(policy.Action{Verdict: policy.Deny, Errno: badABI}, "files", c.doc.Files.Pos)
 	case !selectCalls(listings).Has(id):
 		return entry{}, false
 	}

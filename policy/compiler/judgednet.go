@@ -45,8 +45,8 @@ func (c *compilation) judgedNet() bool {
 func (c *compilation) newNetArea() *netArea {
 	n := c.doc.Network
 	return &netArea{connect: c.endpoints(n.Connect), listen: c.endpoints(n.Listen),
-		eacces:  decisionOf(policy.Action{Verdict: policy.Deny, Errno: eacces}, "network", c.prog.Version),
-		allowed: decisionOf(policy.Action{Verdict: policy.Perform}, "network", c.prog.Version)}
+		eacces:  c.decisionOf(policy.Action{Verdict: policy.Deny, Errno: eacces}, "network", c.doc.Network.Pos),
+		allowed: c.decisionOf(policy.Action{Verdict: policy.Perform}, "network", c.doc.Network.Pos)}
 }
 
 func (c *compilation) endpoints(list []policy.Endpoint) (out []endpoint) {

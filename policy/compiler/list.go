@@ -66,7 +66,7 @@ func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 		}
 		c.reached[i] = true
 		list = append(list, entry{rule: r, origin: r.Name, pos: r.Pos, order: i, index: i, expr: expr,
-			decision: decisionOfRule(r, c.grants[i], c.prog.Version), accepted: r.Race})
+			decision: c.decisions[i], accepted: r.Race})
 		if list[len(list)-1].always() {
 			return list
 		}
@@ -78,9 +78,7 @@ func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 	order := len(c.doc.Rules)
 	if c.around.Has(id) {
-		return append(list, entry{origin: "always", pos: c.doc.Pos, order: order, decision: policy.Decision{
-			Verdict: policy.Deny, Errno: eperm, Rule: "always", Version: c.prog.Version,
-			Reason: "it would go around the policy; a rule that names it may allow it"}})
+		return append(list, entry{origin: "always", pos: c.doc.Pos, order: order, decision: c.always})
 	}
 	if e, ok := c.listingEntry(id); ok {
 		e.order = order
@@ -90,7 +88,7 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 		a := &c.areas[i]
 		for _, g := range a.guards(abi, id) {
 			list = append(list, entry{origin: a.name, pos: a.pos, order: order + i, guard: g,
-				decision: policy.Decision{Verdict: policy.Deny, Errno: g.errno, Rule: a.name, Reason: g.reason, Version: c.prog.Version}})
+				decision: policy.Decision{Verdict: policy.Deny, Errno: g.errno, Rule: a.name, At: a.at, Reason: g.reason, Version: c.prog.Version}})
 		}
 		if e, ok := c.judgedEntry(abi, id, a); ok {
 			e.order = order + i
@@ -98,11 +96,11 @@ func (c *compilation) tail(abi arch.ABI, id arch.ID) (list []entry) {
 		}
 		if a.calls.Has(id) {
 			return append(list, entry{origin: a.name, pos: a.pos, order: order + i, engine: c.bounder(),
-				decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, Version: c.prog.Version}})
+				decision: policy.Decision{Verdict: policy.Allow, Rule: a.name, At: a.at, Version: c.prog.Version}})
 		}
 	}
 	return append(list, entry{origin: "default", pos: c.doc.Default.Pos, order: order + len(c.areas),
-		decision: decisionOf(c.doc.Default, "default", c.prog.Version)})
+		decision: c.fallback})
 }
 
 // A judge decides the calls of a short form in the supervisor: Perform for what is allowed.
@@ -126,16 +124,27 @@ func (c *compilation) judgedEntry(abi arch.ABI, id arch.ID, a *area) (entry, boo
 	return entry{origin: a.name, pos: a.pos, area: c.files, looks: c.files.names(abi, id), decision: d}, true
 }
 
-func decisionOfRule(r *policy.Rule, grant *policy.Grant, version uint64) policy.Decision {
-	d := decisionOf(r.Then, r.Name, version)
+// decide makes the decisions that many calls share.
+func (c *compilation) decide() {
+	c.decisions = make([]policy.Decision, len(c.doc.Rules))
+	for i := range c.doc.Rules {
+		c.decisions[i] = c.decisionOfRule(&c.doc.Rules[i], c.grants[i])
+	}
+	c.fallback = c.decisionOf(c.doc.Default, "default", c.doc.Default.Pos)
+	c.always = c.decisionOf(policy.Action{Verdict: policy.Deny, Errno: eperm}, "always", c.doc.Pos)
+	c.always.Reason = "it would go around the policy; a rule that names it may allow it"
+}
+
+func (c *compilation) decisionOfRule(r *policy.Rule, grant *policy.Grant) policy.Decision {
+	d := c.decisionOf(r.Then, r.Name, r.Pos)
 	if d.Verdict == policy.Perform {
 		d.Grant = grant
 	}
 	return d
 }
 
-func decisionOf(a policy.Action, rule string, version uint64) policy.Decision {
-	return policy.Decision{Verdict: a.Verdict, Errno: a.Errno, Value: a.Value, Quiet: a.Quiet, Rule: rule, Version: version}
+func (c *compilation) decisionOf(a policy.Action, rule string, pos policy.Pos) policy.Decision {
+	return policy.Decision{Verdict: a.Verdict, Errno: a.Errno, Value: a.Value, Quiet: a.Quiet, Rule: rule, At: pos.At(), Version: c.prog.Version}
 }
 
 // goAround are calls that reach what a policy refuses by other ways than the calls that it sees: submission queues, handles
@@ -189,7 +198,9 @@ func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 	bounded := c.bounds.Has(id) // by Landlock, which refuses whatever a decision on memory has been cheated of
 	for i := range *list {
 		e := &(*list)[i]
-		if p := e.pointers(); len(p) > 0 && !e.accepted {
+		p := e.pointers()
+		e.decision.Raced = e.accepted && len(p) > 0
+		if len(p) > 0 && !e.accepted {
 			beyond := e.expr != nil && c.beyond(e.expr)
 			if looked == nil || bounded {
 				looked, at = p, e
@@ -231,7 +242,7 @@ func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entr
 	}
 	if c.o.Performable.Len() > 0 && selectCalls(refusable).Has(id) {
 		c.refused(at, id)
-		e.decision = policy.Decision{Verdict: policy.Deny, Errno: eperm, Rule: at.origin, Version: c.prog.Version,
+		e.decision = policy.Decision{Verdict: policy.Deny, Errno: eperm, Rule: at.origin, At: at.pos.At(), Version: c.prog.Version,
 			Reason: "a rule looks at its path, and the supervisor cannot perform it"}
 		return
 	}
