@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"iter"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -241,6 +242,17 @@ func LookupConst(name string, abi ABI) (value uint64, ok bool) {
 	}
 	value, _, ok = constTable[lo].constant().In(abi)
 	return value, ok
+}
+
+// ConstNames gives the names of all constants, sorted.
+func ConstNames() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, r := range constTable {
+			if !yield(r.constant().Name) {
+				return
+			}
+		}
+	}
 }
 
 // constRef names one constant: constTable has one per name, sorted by it.

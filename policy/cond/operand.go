@@ -1,8 +1,10 @@
 package cond
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
@@ -188,7 +190,8 @@ func (b *binder) variantParam(sig *arch.Signature, name string, depth int) (oper
 
 func (b *binder) unknownName(e ast.Expr, name string) error {
 	if upper := strings.ToUpper(name); name == upper && len(name) > 2 {
-		return b.failf(e, didYouMean(nearest(name, b.constants())), "no header's constant is called %s", name)
+		near := cmp.Or(nearest(name, b.constants()), nearest(name, slices.Collect(arch.ConstNames())))
+		return b.failf(e, didYouMean(near), "no header's constant is called %s", name)
 	}
 	if near := nearest(name, []string{"caller", "paths"}); near != "" && nearestParam(b.sig, name) == "" {
 		return b.failf(e, didYouMean(near), "%s has no parameter %q", b.sig.Name, name)
