@@ -26,6 +26,10 @@ and column. Exit status: 0 if the policy can be enforced, 125 if not.`,
 			if err != nil {
 				return err
 			}
+			shadowed := prog.Shadowed()
+			for _, w := range shadowed {
+				printWarning(w)
+			}
 			built, err := filter.BuildLists(prog.Lists)
 			if err != nil {
 				return err
@@ -36,7 +40,7 @@ and column. Exit status: 0 if the policy can be enforced, 125 if not.`,
 				}
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ok: %d rules, %d warnings, a filter of %d instructions, at most %d for a call\n",
-				len(prog.Document.Rules), len(prog.Warnings), len(built.Program), built.Longest)
+				len(prog.Document.Rules), len(prog.Warnings)+len(shadowed), len(built.Program), built.Longest)
 			return err
 		},
 	}
