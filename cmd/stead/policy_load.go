@@ -70,7 +70,7 @@ func (f *policyFlags) compile(record bool, warn func(compiler.Warning)) (*compil
 		abi = 0
 	}
 	prog, err := compiler.Compile(doc, compiler.Options{Landlock: abi, BestEffort: f.bestEffort, Record: record,
-		Range: performs(), Watch: perform.Watch(), Resolve: resolve, List: list, Lookup: lookup})
+		Range: performs(), Watch: perform.Watch(), Resolve: resolve, List: list, IsDir: isDir, Lookup: lookup})
 	if err != nil || warn == nil {
 		return prog, err
 	}
@@ -100,6 +100,11 @@ func list(dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 // lookup asks the machine's resolver.

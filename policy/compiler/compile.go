@@ -36,6 +36,8 @@ type Options struct {
 	Resolve func(path string) string
 	// List gives the names in a directory; nil: what would need it is an error.
 	List func(dir string) []string
+	// IsDir says whether a path leads to a directory now; nil: globs in lists of what may be executed are errors.
+	IsDir func(path string) bool
 	// Lookup gives the addresses that a host name has now; nil: names are errors.
 	Lookup     func(host string) ([]netip.Addr, error)
 	BestEffort bool // what cannot be enforced is a warning, not an error
@@ -86,6 +88,8 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	}
 	c := &compilation{doc: doc, o: o, prog: &Program{Document: doc, Version: version(doc)}}
 	c.prog.renames = selectCalls(renames)
+	doc = c.withoutExecGlobs(doc)
+	c.doc = doc
 	c.prog.Landlock = landlock.FromDocument(doc, landlock.Options{ABI: c.landlockABI()})
 	c.parse()
 	c.makeGrants()

@@ -7,10 +7,8 @@ import (
 	"syscall"
 
 	"github.com/stead-project/stead/arch"
-	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/cond"
-	"github.com/stead-project/stead/policy/landlock"
 )
 
 // A fileArea is what `files:` says where Landlock cannot say it (hide, deny inside what is allowed, globs): the supervisor judges every
@@ -64,89 +62,6 @@ func (c *compilation) judged() bool {
 		}
 	}
 	return false
-}
-
-// execRuleset is what Landlock enforces where the supervisor judges files: execution. It cannot have the lists with something taken out of
-// them, and without them would refuse to read what may be executed (security/landlock/fs.c, get_required_file_open_access).
-func (c *compilation) execRuleset() landlockabi.Ruleset {
-	doc := *c.doc
-	exec := policy.Exec{Pos: doc.Files.Pos, Allow: doc.Files.Exec}
-	if doc.Exec != nil {
-		exec.Allow = slices.Concat(exec.Allow, doc.Exec.Allow)
-	}
-	exec.Allow = c.besideRefused(exec.Allow)
-	doc.Files, doc.Exec = nil, &exec
-	return landlock.FromDocument(&doc, landlock.Options{ABI: c.o.Landlock}).Ruleset
-}
-
-// besideRefused puts what lies beside a hidden or denied path in the place of a hierarchy that it is in: Landlock cannot take back a part.
-// What is made there later cannot be executed.
-func (c *compilation) besideRefused(list []policy.Pattern) (out []policy.Pattern) {
-	var refused []string
-	for _, l := range [][]policy.Pattern{c.doc.Files.Hide, c.doc.Files.Refuse} {
-		for i := range l {
-			if !l[i].Glob {
-				refused = append(refused, c.resolved(l[i].Path)...)
-			}
-		}
-	}
-	for i := range list {
-		p := list[i]
-		if !c.splits(&p) {
-			out = append(out, p)
-			continue
-		}
-		for _, at := range c.beside(path.Clean(p.Path), refused) {
-			out = append(out, policy.Pattern{Pos: p.Pos, Path: at})
-		}
-		c.warn(p.Pos, "exec %s: something in it is hidden or denied, so what lies beside that now can be executed, and nothing that is made there later", p.Path)
-	}
-	return out
-}
-
-// splits says whether what lies beside the refused paths in a hierarchy can stand for it. Of a glob nobody knows what it will refuse,
-// and a hierarchy that is refused itself has nothing beside.
-func (c *compilation) splits(p *policy.Pattern) bool {
-	at, inside := path.Clean(p.Path), false
-	for _, list := range [][]policy.Pattern{c.doc.Files.Hide, c.doc.Files.Refuse} {
-		for i := range list {
-			for _, refused := range c.resolved(fixedPart(&list[i])) {
-				if within(at, refused) || list[i].Glob && within(refused, at) {
-					return false
-				}
-				inside = inside || within(refused, at)
-			}
-		}
-	}
-	return inside && !p.Glob && c.o.List != nil
-}
-
-// execPattern is the entry of an exec list that stands at a place.
-func (c *compilation) execPattern(pos policy.Pos) *policy.Pattern {
-	lists := [][]policy.Pattern{c.doc.Files.Exec}
-	if c.doc.Exec != nil {
-		lists = append(lists, c.doc.Exec.Allow)
-	}
-	for _, list := range lists {
-		if i := slices.IndexFunc(list, func(p policy.Pattern) bool { return p.Pos == pos }); i >= 0 {
-			return &list[i]
-		}
-	}
-	return &policy.Pattern{Glob: true} // there is none: nothing splits
-}
-
-// beside is all that a directory holds but what is refused.
-func (c *compilation) beside(dir string, refused []string) (list []string) {
-	if slices.Contains(refused, dir) {
-		return nil
-	}
-	if !slices.ContainsFunc(refused, func(at string) bool { return within(at, dir) }) {
-		return []string{dir}
-	}
-	for _, name := range c.o.List(dir) {
-		list = append(list, c.beside(path.Join(dir, name), refused)...)
-	}
-	return list
 }
 
 // newFileArea makes the judge of `files:`.
