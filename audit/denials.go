@@ -2,6 +2,7 @@ package audit
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,9 @@ func remedy(e *Event) string {
 	if mounting(name) {
 		return mountRemedy(e)
 	}
+	if e.Decision.Rule == "files" && e.Decision.Reason != "" {
+		return "take it out of hide or deny in files:, or put a rule before: - {calls: [" + name + "], when: …, then: allow}"
+	}
 	if path := c.Arg("pathname"); path != nil && path.State == arch.OK && strings.HasPrefix(string(path.Bytes), "/") {
 		return "files: {" + area(c) + ": [" + string(path.Bytes) + "]}, or - {calls: [" + name + "], then: allow}"
 	}
@@ -104,11 +108,23 @@ func mountRemedy(e *Event) string {
 
 // area is the list of files: that a call's access belongs to.
 func area(c *arch.Call) string {
-	if c.Name == "execve" || c.Name == "execveat" {
-		return "exec"
+	const access, create = 0o3, 0o100 // O_ACCMODE and O_CREAT of include/uapi/asm-generic/fcntl.h
+	flags := uint64(0)
+	if f := c.Arg("flags"); f != nil && strings.HasPrefix(c.Name, "open") {
+		flags = f.Raw
 	}
-	if flags := c.Arg("flags"); flags != nil && flags.Raw&3 != 0 { // O_ACCMODE
-		return "write"
+	for _, a := range [...]struct {
+		list  string
+		calls []string // or what they begin with
+		flags uint64
+	}{
+		{"exec", []string{"execve"}, 0},
+		{"create", []string{"creat", "mkdir", "mknod", "unlink", "rmdir", "rename", "link", "symlink"}, create},
+		{"write", []string{"truncate", "chmod", "chown", "fchmod", "fchown", "lchown", "utime", "setxattr", "lsetxattr", "removexattr", "lremovexattr"}, access},
+	} {
+		if flags&a.flags != 0 || slices.ContainsFunc(a.calls, func(begin string) bool { return strings.HasPrefix(c.Name, begin) }) {
+			return a.list
+		}
 	}
 	return "read"
 }

@@ -18,6 +18,7 @@ type fileArea struct {
 	allow       [create + 1]cond.Path // by access: each list allows what the ones before it are about too
 	eacces      policy.Decision
 	enoent      policy.Decision
+	denied      policy.Decision
 	allowed     policy.Decision
 	uses        map[arch.ID][]use
 	openCall    map[arch.ID]bool
@@ -71,7 +72,8 @@ func (c *compilation) newFileArea() *fileArea {
 		return c.decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", f.Pos)
 	}
 	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{},
-		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), allowed: of(policy.Perform, 0)}
+		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), denied: of(policy.Deny, eacces), allowed: of(policy.Perform, 0)}
+	a.enoent.Reason, a.denied.Reason = "it is hidden", "it is denied"
 	a.hide, a.deny = c.matcher(f.Hide), c.matcher(f.Refuse)
 	a.allow[create] = c.matcher(f.Create)
 	a.allow[write] = c.matcher(f.Create, f.Write)
@@ -262,7 +264,7 @@ func (a *fileArea) judge(at []byte, level access) *policy.Decision {
 	case a.hide.Holds(at):
 		return &a.enoent
 	case a.deny.Holds(at):
-		return &a.eacces
+		return &a.denied
 	case level == look || a.allow[level].Holds(at):
 		return nil
 	}
