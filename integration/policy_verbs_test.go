@@ -191,7 +191,9 @@ func TestPolicyLog(t *testing.T) {
 			t.Fatalf("%v, %+v", err, r)
 		}
 		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"rule":"default"`) || strings.Contains(l, `"rule":"always"`) })
+		lines = slices.DeleteFunc(lines, func(l string) bool {
+			return strings.Contains(l, `"rule":"default"`) || strings.Contains(l, `"rule":"always"`)
+		})
 		if len(lines) != 4 {
 			t.Fatalf("%d records, want 4: %s", len(lines), text)
 		}

@@ -28,7 +28,7 @@ func (c *compilation) withoutLandlock() {
 		c.fail(fmt.Errorf("%s: network: the supervisor cannot perform the calls, and there is no Landlock where a runtime starts the program", n.Pos))
 	}
 	var exec []policy.Pattern
-	pos := c.doc.Pos
+	var pos policy.Pos
 	switch f, e := c.doc.Files, c.doc.Exec; {
 	case e != nil:
 		exec, pos = e.Allow, e.Pos
