@@ -4,12 +4,14 @@ package main
 
 // The condition language brings protobuf with it, whose packages take a millisecond to initialise at every start, used or not:
 // a third of a start without a policy. So scripts/build.sh builds this program twice. The whole one is put into the one without
-// policies, which hands over to it when a policy is wanted. Without the tag there is one program, and no hand-over.
+// policies, which hands over to it when a policy is wanted: to its copy beside this program if there is one, which costs an execve(2), or
+// else from memory, which costs copying it. Without the tag there is one program, and no hand-over.
 
 import (
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/hashicorp/go-hclog"
@@ -40,21 +42,66 @@ func (*enforcement) close()                 {}
 
 func (f *runFlags) enforcement(hclog.Logger) (*enforcement, error) { return nil, handOver() }
 
-// handOver executes the whole program in this one's place, with its arguments, from memory.
+// handOver executes the whole program in this one's place, with its arguments.
 func handOver() error {
-	fd, err := unix.MemfdCreate("stead", unix.MFD_CLOEXEC)
+	file, path, err := wholeProgram()
 	if err != nil {
-		return fmt.Errorf("make room for the policy engine: %w", err)
+		return err
 	}
-	file := os.NewFile(uintptr(fd), "stead")
 	defer file.Close()
-	if _, err := file.WriteString(whole); err != nil {
-		return fmt.Errorf("unpack the policy engine: %w", err)
-	}
 	// What this program was started with, and the Go runtime has changed, is what the other one has to see.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	launch.RestoreStart()
-	err = unix.Exec(fmt.Sprintf("/proc/self/fd/%d", fd), os.Args, os.Environ())
-	return fmt.Errorf("start the policy engine (a kernel with vm.memfd_noexec=2 forbids it; build without the tag embedpolicy there): %w", err)
+	err = unix.Exec(path, os.Args, os.Environ())
+	return fmt.Errorf("start the policy engine (a kernel with vm.memfd_noexec=2 forbids it without %s beside the program): %w", wholeName, err)
+}
+
+// wholeName is the whole program's, beside this one or below libexec.
+const wholeName = "stead-whole"
+
+// wholeProgram opens the whole program, on disk or in memory, and says by which path to execute what is open.
+func wholeProgram() (*os.File, string, error) {
+	if exe, err := os.Executable(); err == nil {
+		dir := filepath.Dir(exe)
+		for _, path := range []string{filepath.Join(dir, wholeName), filepath.Join(dir, "../libexec/stead", wholeName)} {
+			if file, err := os.Open(path); err == nil {
+				if isWhole(file) {
+					return file, fmt.Sprintf("/proc/self/fd/%d", file.Fd()), nil
+				}
+				file.Close()
+			}
+		}
+	}
+	file, err := inMemory()
+	if err != nil {
+		return nil, "", err
+	}
+	return file, fmt.Sprintf("/proc/self/fd/%d", file.Fd()), nil
+}
+
+// isWhole says whether a file is the program that is built in: nobody but root or whoever owns this process can have written it, it is as
+// long, and it begins alike, which is where the linker puts the build's hash.
+func isWhole(file *os.File) bool {
+	var st unix.Stat_t
+	if unix.Fstat(int(file.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Mode&0o022 != 0 || st.Mode&0o111 == 0 ||
+		st.Uid != 0 && st.Uid != uint32(os.Geteuid()) || st.Size != int64(len(whole)) {
+		return false
+	}
+	head := make([]byte, 4096)
+	n, err := file.ReadAt(head, 0)
+	return err == nil && string(head[:n]) == whole[:n]
+}
+
+func inMemory() (*os.File, error) {
+	fd, err := unix.MemfdCreate("stead", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make room for the policy engine: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "stead")
+	if _, err := file.WriteString(whole); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("unpack the policy engine: %w", err)
+	}
+	return file, nil
 }
