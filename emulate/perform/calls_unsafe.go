@@ -47,10 +47,21 @@ func (t *thread) openat2(dir int, path []byte, how *unix.OpenHow) (int, syscall.
 // fstat describes what a descriptor refers to, of O_PATH too.
 func (t *thread) fstat(fd int, to *unix.Statx_t) syscall.Errno {
 	_, errno := t.call(unix.SYS_STATX, uintptr(fd), address(t.empty[:]), unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT,
-		unix.STATX_BASIC_STATS|statxMntID, uintptr(unsafe.Pointer(&t.stat)), 0)
+		unix.STATX_BASIC_STATS|unix.STATX_BTIME|statxMntID, uintptr(unsafe.Pointer(&t.stat)), 0)
 	*to = t.stat
 	return errno
 }
+
+// statName describes what a name in a directory is, a symbolic link itself.
+func (t *thread) statName(dir, name uintptr, to *unix.Statx_t) syscall.Errno {
+	_, errno := t.call(unix.SYS_STATX, dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT,
+		unix.STATX_BASIC_STATS|unix.STATX_BTIME|statxMntID, uintptr(unsafe.Pointer(&t.stat)), 0)
+	*to = t.stat
+	return errno
+}
+
+// asStatx is a buffer that statx(2) has filled.
+func asStatx(b []byte) *unix.Statx_t { return (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // closeFD closes a descriptor that is only a hold on something (O_PATH), of which closing waits for nothing.
 func closeFD(fd int) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }

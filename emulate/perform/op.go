@@ -26,7 +26,8 @@ type op struct {
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
 	who  callerbook.Who
-	lost error // why it is not known who calls
+	seen unix.Statx_t // scratch of look
+	lost error        // why it is not known who calls
 	// unsure: something of the target has been opened by its number since its call was found pending.
 	unsure bool
 
@@ -130,7 +131,7 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 	if o.sock != nil {
 		o.sock.wait = wait
 	}
-	r := o.row.do(o)
+	r := o.carryOut()
 	if !r.Deferred() { // what is done later is done on what was judged
 		o.letGo()
 	}
@@ -168,6 +169,9 @@ func (o *op) ready() (emulate.Result, bool) {
 // call is made with a path that is too long in the path's place, and ENAMETOOLONG means that it came as far as the path.
 func (o *op) refusal(i int) emulate.Result {
 	pin := &o.pins[i]
+	if o.row.paths[i].path == none {
+		return emulate.Errno(pin.errno)
+	}
 	pin.unusable = true
 	r := o.row.do(o)
 	if errno, ok := r.Failed(); !ok || errno != unix.ENAMETOOLONG {

@@ -59,6 +59,10 @@ func (o *op) hold(i int) {
 	if pin.state != loose {
 		return
 	}
+	if a.path == none {
+		o.holdFile(i)
+		return
+	}
 	v := &o.call.Args[a.path]
 	text := o.text(a.path, i)
 	switch {

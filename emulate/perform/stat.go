@@ -95,9 +95,18 @@ func (o *op) statOf(flags uintptr) (*unix.Stat_t, syscall.Errno) {
 	pin := &o.pins[0]
 	if pin.unusable || flags&^plain != 0 || pin.stat.Mask&unix.STATX_BASIC_STATS != unix.STATX_BASIC_STATS {
 		fd, path := o.object()
-		return o.t.newfstatat(fd, path, flags|unix.AT_EMPTY_PATH)
+		st, errno := o.t.newfstatat(fd, path, flags|unix.AT_EMPTY_PATH)
+		if look := o.look(); errno == 0 && look != nil {
+			st.Mode, st.Uid, st.Gid = uint32(look.Mode), look.Uid, look.Gid
+			set(&st.Rdev, unix.Mkdev(look.Rdev_major, look.Rdev_minor))
+		}
+		return st, errno
 	}
-	fromStatx(&o.t.native, &pin.stat)
+	from := &pin.stat
+	if look := o.look(); look != nil {
+		from = look
+	}
+	fromStatx(&o.t.native, from)
 	return &o.t.native, 0
 }
 
@@ -253,6 +262,10 @@ func statx(o *op) emulate.Result {
 	_, errno := o.t.call(unix.SYS_STATX, fd, path, o.flags(2)|unix.AT_EMPTY_PATH, o.flags(3), address(out), 0)
 	if errno != 0 {
 		return emulate.Errno(errno)
+	}
+	if look := o.look(); look != nil {
+		st := asStatx(out)
+		st.Mode, st.Uid, st.Gid, st.Rdev_major, st.Rdev_minor = look.Mode, look.Uid, look.Gid, look.Rdev_major, look.Rdev_minor
 	}
 	return emulate.Return(0).Write(o.pointer(4), out)
 }

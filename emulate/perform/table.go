@@ -21,7 +21,7 @@ type row struct {
 
 // A pathArg says what a path among the arguments names.
 type pathArg struct {
-	path     int    // position
+	path     int    // position; none: the descriptor itself is meant
 	dir      int    // of the descriptor that it is relative to; none: the working directory
 	kind     kind   //
 	flags    int    // of AT_* flags; none: there are none
@@ -31,6 +31,7 @@ type pathArg struct {
 	null     bool   // a null path means the descriptor
 	maybe    bool   // a null path is an empty one
 	link     bool   // an empty path means the link that the descriptor refers to
+	place    bool   // with no path at all: a descriptor of O_PATH will do
 }
 
 // none is no position.

@@ -1,0 +1,238 @@
+package fakeroot
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/perform"
+)
+
+// A fileRow says how a call on files is carried out; without do, as it is, and what it tells is amended.
+type fileRow struct {
+	call string
+	note string
+	do   func(f *Family, h perform.Held) emulate.Result
+}
+
+func fileRows() []fileRow {
+	const statNote = "what is not written down belongs to root"
+	const chmodNote = "the file itself stays readable and writable for its owner, and gets no set-id bits"
+	const nodeNote = "a device is an empty file that the stat calls say is one"
+	var rows []fileRow
+	for _, call := range [...]string{"stat", "lstat", "newfstatat", "stat64", "lstat64", "fstatat64", "oldstat", "oldlstat", "statx",
+		"fstat", "fstat64", "oldfstat"} {
+		rows = append(rows, fileRow{call: call, note: statNote})
+	}
+	rows = append(rows, []fileRow{
+		{call: "chown", do: chown(1)}, {call: "lchown", do: chown(1)}, {call: "fchown", do: chown(1)}, {call: "fchownat", do: chown(2)},
+		{call: "chown32", do: chown(1)}, {call: "lchown32", do: chown(1)}, {call: "fchown32", do: chown(1)},
+		{call: "chmod", do: chmod(1), note: chmodNote}, {call: "fchmod", do: chmod(1), note: chmodNote},
+		{call: "fchmodat", do: chmod(2), note: chmodNote}, {call: "fchmodat2", do: chmod(2), note: chmodNote},
+		{call: "mkdir", do: mkdir(1), note: chmodNote}, {call: "mkdirat", do: mkdir(2), note: chmodNote},
+		{call: "mknod", do: mknod(1), note: nodeNote}, {call: "mknodat", do: mknod(2), note: nodeNote},
+		{call: "unlink", do: unlink}, {call: "unlinkat", do: unlink}, {call: "rmdir", do: unlink},
+		{call: "rename", do: rename(none)}, {call: "renameat", do: rename(none)}, {call: "renameat2", do: rename(4)},
+	}...)
+	return append(rows, xattrRows()...)
+}
+
+// none is no position.
+const none = -1
+
+// shown is what the first path leads to, and what that is taken for.
+func (f *Family) shown(h perform.Held) (is, shown unix.Statx_t) {
+	is, _ = h.Stat(0)
+	shown = is
+	f.shelf.look(&shown)
+	return is, shown
+}
+
+// idArg is an id among the arguments: of 16 bits, all ones mean the same as of 32 (low2highuid() of include/linux/highuid.h).
+func idArg(c *arch.Call, i int) uint32 {
+	v := uint32(c.Args[i].Raw)
+	if c.Sig.Params[i].Width != 2 {
+		return v
+	}
+	if uint16(v) == 0xffff {
+		return unchanged
+	}
+	return uint32(uint16(v))
+}
+
+// chown asks the kernel to change nothing, which says whether the file could be changed at all (chown_common() of fs/open.c), and writes
+// the owner down. i is the position of the owner.
+func chown(i int) func(f *Family, h perform.Held) emulate.Result {
+	return func(f *Family, h perform.Held) emulate.Result {
+		uid, gid := idArg(h.Call(), i), idArg(h.Call(), i+1)
+		r := h.Do(perform.Change{Param: i, Value: uint64(unchanged)}, perform.Change{Param: i + 1, Value: uint64(unchanged)})
+		if errno, failed := r.Failed(); failed && errno != unix.EPERM {
+			return r
+		}
+		is, shown := f.shown(h)
+		who := f.crowd.of(h.Who())
+		if !mayChown(&who, &shown, uid, gid) {
+			return emulate.Errno(unix.EPERM)
+		}
+		return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
+			to.own(&shown, uid, gid)
+			to.dropSetID(&who, &shown)
+			return 0
+		}))
+	}
+}
+
+// mayChown is chown_ok() and chgrp_ok() of fs/attr.c.
+func mayChown(who *creds, st *unix.Statx_t, uid, gid uint32) bool {
+	if who.can(unix.CAP_CHOWN) {
+		return true
+	}
+	owner := who.uid.FS == st.Uid
+	return (uid == unchanged || owner && uid == st.Uid) && (gid == unchanged || owner && (who.in(gid) || gid == st.Gid))
+}
+
+// own gives the file an owner and a group.
+func (to *file) own(shown *unix.Statx_t, uid, gid uint32) {
+	if uid == unchanged {
+		uid = shown.Uid
+	}
+	if gid == unchanged {
+		gid = shown.Gid
+	}
+	to.owned, to.uid, to.gid = true, uid, gid
+}
+
+// dropSetID takes from a file that changes hands what it would give to whoever executes it: setattr_should_drop_suidgid() of fs/inode.c
+// and cap_inode_killpriv() of security/commoncap.c.
+func (to *file) dropSetID(who *creds, shown *unix.Statx_t) {
+	if shown.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return
+	}
+	drop := uint16(unix.S_ISUID)
+	if shown.Mode&unix.S_IXGRP != 0 || !who.can(unix.CAP_FSETID) && !who.in(shown.Gid) {
+		drop |= unix.S_ISGID
+	}
+	if shown.Mode&drop != 0 {
+		to.moded, to.perm = true, shown.Mode&permissions&^drop
+	}
+	if len(to.xattrs[capability]) > 0 {
+		to.xattrs[capability] = nil
+	}
+}
+
+const permissions = 0o7777
+
+// usable is the mode that a file gets in place of the one that it is taken to have: root may use it whatever its mode, and set-id bits
+// would give others what the program's user may.
+func usable(mode, kind uint16) uint16 {
+	if kind == unix.S_IFDIR {
+		return mode | unix.S_IRWXU
+	}
+	return mode&^(unix.S_ISUID|unix.S_ISGID) | unix.S_IRUSR | unix.S_IWUSR
+}
+
+// chmod sets what of the mode the file can have, and writes it down. i is the mode's position.
+func chmod(i int) func(f *Family, h perform.Held) emulate.Result {
+	return func(f *Family, h perform.Held) emulate.Result {
+		is, shown := f.shown(h)
+		who := f.crowd.of(h.Who())
+		if who.uid.FS != shown.Uid && !who.can(unix.CAP_FOWNER) {
+			return emulate.Errno(unix.EPERM) // inode_owner_or_capable() of fs/inode.c
+		}
+		mode := uint16(h.Call().Args[i].Raw) & permissions
+		if !who.can(unix.CAP_FSETID) && !who.in(shown.Gid) {
+			mode &^= unix.S_ISGID // setattr_prepare() of fs/attr.c
+		}
+		real := usable(mode, is.Mode&unix.S_IFMT)
+		r := h.Do(perform.Change{Param: i, Value: uint64(real)})
+		errno, failed := r.Failed()
+		if failed && errno != unix.EPERM {
+			return r
+		}
+		return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
+			to.moded, to.perm = failed || real != mode || mode&unix.S_ISGID != 0, mode // the kernel may have left S_ISGID out
+			return 0
+		}))
+	}
+}
+
+// mkdir makes a directory that its owner can use, whatever mode it is taken to have.
+func mkdir(i int) func(f *Family, h perform.Held) emulate.Result {
+	return func(f *Family, h perform.Held) emulate.Result {
+		mode := uint16(h.Call().Args[i].Raw)
+		r := h.Do(perform.Change{Param: i, Value: uint64(mode | unix.S_IRWXU)})
+		if _, failed := r.Failed(); failed || mode&unix.S_IRWXU == unix.S_IRWXU {
+			return r
+		}
+		return f.made(h, func(to *file, is *unix.Statx_t) {
+			to.moded, to.perm = true, is.Mode&permissions&^(unix.S_IRWXU&^mode)
+		})
+	}
+}
+
+// made writes something down of what a call has made.
+func (f *Family) made(h perform.Held, as func(to *file, is *unix.Statx_t)) emulate.Result {
+	is, ok := h.Stat(0)
+	if !ok {
+		return emulate.Return(0) // somebody has removed it again
+	}
+	return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
+		as(to, &is)
+		return 0
+	}))
+}
+
+// mknod makes an empty file for a device. What is not a device, or overlay's whiteout, the kernel makes for everybody (vfs_mknod() of
+// fs/namei.c). i is the mode's position; the device number follows it.
+func mknod(i int) func(f *Family, h perform.Held) emulate.Result {
+	return func(f *Family, h perform.Held) emulate.Result {
+		mode, dev := uint16(h.Call().Args[i].Raw), uint64(uint32(h.Call().Raw.Args[i+1]))
+		kind := mode & unix.S_IFMT
+		if kind != unix.S_IFBLK && (kind != unix.S_IFCHR || dev == 0) {
+			return h.Do()
+		}
+		if who := f.crowd.of(h.Who()); !who.can(unix.CAP_MKNOD) {
+			if _, there := h.Stat(0); there {
+				return emulate.Errno(unix.EEXIST)
+			}
+			return emulate.Errno(unix.EPERM)
+		}
+		perm := mode & permissions &^ uint16(h.Umask())
+		r := h.Do(perform.Change{Param: i, Value: uint64(unix.S_IFREG | usable(perm, kind))})
+		if _, failed := r.Failed(); failed {
+			return r
+		}
+		return f.made(h, func(to *file, _ *unix.Statx_t) {
+			to.kind, to.rdev = kind, [2]uint32{unix.Major(dev), unix.Minor(dev)}
+			to.moded, to.perm = true, perm
+		})
+	}
+}
+
+// last says whether a file goes with one more name.
+func last(st *unix.Statx_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR || st.Nlink <= 1 }
+
+func unlink(f *Family, h perform.Held) emulate.Result {
+	is, there := h.Stat(0)
+	r := h.Do()
+	if _, failed := r.Failed(); !failed && there && last(&is) {
+		f.shelf.forget(&is)
+	}
+	return r
+}
+
+// rename forgets what loses its name to another file.
+func rename(flags int) func(f *Family, h perform.Held) emulate.Result {
+	return func(f *Family, h perform.Held) emulate.Result {
+		from, _ := h.Stat(0)
+		over, there := h.Stat(1)
+		r := h.Do()
+		exchange := flags != none && h.Call().Args[flags].Raw&unix.RENAME_EXCHANGE != 0
+		if _, failed := r.Failed(); !failed && there && !exchange && last(&over) && idOf(&from) != idOf(&over) {
+			f.shelf.forget(&over)
+		}
+		return r
+	}
+}
