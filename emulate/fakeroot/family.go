@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
@@ -49,7 +50,8 @@ func New(o Options) (*Family, error) {
 		f.ids[id] = &r
 	}
 	var err error
-	f.Family, err = perform.New(perform.Options{Targets: o.Targets, Watched: o.Watched, Logger: o.Logger, Around: f.around, Look: f.shelf.look})
+	f.Family, err = perform.New(perform.Options{Targets: o.Targets, Watched: o.Watched, Logger: o.Logger, Around: f.around,
+		Look: func(st *unix.Statx_t) { f.shelf.look(st) }})
 	return f, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/unotify"
 )
 
 // A fileRow says how a call on files is carried out; without do, as it is, and what it tells is amended.
@@ -42,12 +43,42 @@ func fileRows() []fileRow {
 // none is no position.
 const none = -1
 
-// shown is what the first path leads to, and what that is taken for.
-func (f *Family) shown(h perform.Held) (is, shown unix.Statx_t) {
-	is, _ = h.Stat(0)
-	shown = is
-	f.shelf.look(&shown)
-	return is, shown
+// A subject is what the first path leads to, as who asks has it.
+type subject struct {
+	is    unix.Statx_t // really
+	shown unix.Statx_t // what it is taken for
+	who   creds        // the caller
+	owner unotify.IDs  // whose it is for the caller: Real is the user, Effective the group
+}
+
+// subject looks at what a call is about. A file of which no owner is written down may be one that the caller has made itself, since it has
+// dropped root: what opening makes is not written down. So it is anybody's.
+func (f *Family) subject(h perform.Held) (s subject) {
+	s.is, _ = h.Stat(0)
+	s.shown, s.who = s.is, f.crowd.of(h.Who())
+	if f.shelf.look(&s.shown) {
+		s.owner.Real, s.owner.Effective = s.shown.Uid, s.shown.Gid
+	} else {
+		s.owner.Real, s.owner.Effective = s.who.uid.FS, s.who.gid.FS
+	}
+	return s
+}
+
+// owns is inode_owner_or_capable() of fs/inode.c.
+func (s *subject) owns() bool { return s.who.uid.FS == s.owner.Real || s.who.can(unix.CAP_FOWNER) }
+
+// keepsGroupBit says whether S_ISGID may be set: in_group_or_capable() of fs/inode.c.
+func (s *subject) keepsGroupBit() bool {
+	return s.who.in(s.owner.Effective) || s.who.can(unix.CAP_FSETID)
+}
+
+// mayChown is chown_ok() and chgrp_ok() of fs/attr.c.
+func (s *subject) mayChown(uid, gid uint32) bool {
+	if s.who.can(unix.CAP_CHOWN) {
+		return true
+	}
+	owner := s.who.uid.FS == s.owner.Real
+	return (uid == unchanged || owner && uid == s.owner.Real) && (gid == unchanged || owner && (s.who.in(gid) || gid == s.owner.Effective))
 }
 
 // idArg is an id among the arguments: of 16 bits, all ones mean the same as of 32 (low2highuid() of include/linux/highuid.h).
@@ -71,26 +102,16 @@ func chown(i int) func(f *Family, h perform.Held) emulate.Result {
 		if errno, failed := r.Failed(); failed && errno != unix.EPERM {
 			return r
 		}
-		is, shown := f.shown(h)
-		who := f.crowd.of(h.Who())
-		if !mayChown(&who, &shown, uid, gid) {
+		s := f.subject(h)
+		if !s.mayChown(uid, gid) {
 			return emulate.Errno(unix.EPERM)
 		}
-		return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
-			to.own(&shown, uid, gid)
-			to.dropSetID(&who, &shown)
+		return emulate.Errno(f.shelf.change(&s.is, func(to *file) syscall.Errno {
+			to.own(&s.shown, uid, gid)
+			to.dropSetID(&s)
 			return 0
 		}))
 	}
-}
-
-// mayChown is chown_ok() and chgrp_ok() of fs/attr.c.
-func mayChown(who *creds, st *unix.Statx_t, uid, gid uint32) bool {
-	if who.can(unix.CAP_CHOWN) {
-		return true
-	}
-	owner := who.uid.FS == st.Uid
-	return (uid == unchanged || owner && uid == st.Uid) && (gid == unchanged || owner && (who.in(gid) || gid == st.Gid))
 }
 
 // own gives the file an owner and a group.
@@ -106,12 +127,13 @@ func (to *file) own(shown *unix.Statx_t, uid, gid uint32) {
 
 // dropSetID takes from a file that changes hands what it would give to whoever executes it: setattr_should_drop_suidgid() of fs/inode.c
 // and cap_inode_killpriv() of security/commoncap.c.
-func (to *file) dropSetID(who *creds, shown *unix.Statx_t) {
+func (to *file) dropSetID(s *subject) {
+	shown := &s.shown
 	if shown.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return
 	}
 	drop := uint16(unix.S_ISUID)
-	if shown.Mode&unix.S_IXGRP != 0 || !who.can(unix.CAP_FSETID) && !who.in(shown.Gid) {
+	if shown.Mode&unix.S_IXGRP != 0 || !s.keepsGroupBit() {
 		drop |= unix.S_ISGID
 	}
 	if shown.Mode&drop != 0 {
@@ -136,22 +158,21 @@ func usable(mode, kind uint16) uint16 {
 // chmod sets what of the mode the file can have, and writes it down. i is the mode's position.
 func chmod(i int) func(f *Family, h perform.Held) emulate.Result {
 	return func(f *Family, h perform.Held) emulate.Result {
-		is, shown := f.shown(h)
-		who := f.crowd.of(h.Who())
-		if who.uid.FS != shown.Uid && !who.can(unix.CAP_FOWNER) {
-			return emulate.Errno(unix.EPERM) // inode_owner_or_capable() of fs/inode.c
+		s := f.subject(h)
+		if !s.owns() {
+			return emulate.Errno(unix.EPERM)
 		}
 		mode := uint16(h.Call().Args[i].Raw) & permissions
-		if !who.can(unix.CAP_FSETID) && !who.in(shown.Gid) {
+		if !s.keepsGroupBit() {
 			mode &^= unix.S_ISGID // setattr_prepare() of fs/attr.c
 		}
-		real := usable(mode, is.Mode&unix.S_IFMT)
+		real := usable(mode, s.is.Mode&unix.S_IFMT)
 		r := h.Do(perform.Change{Param: i, Value: uint64(real)})
 		errno, failed := r.Failed()
 		if failed && errno != unix.EPERM {
 			return r
 		}
-		return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
+		return emulate.Errno(f.shelf.change(&s.is, func(to *file) syscall.Errno {
 			to.moded, to.perm = failed || real != mode || mode&unix.S_ISGID != 0, mode // the kernel may have left S_ISGID out
 			return 0
 		}))

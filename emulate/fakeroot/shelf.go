@@ -94,14 +94,14 @@ func (s *shelf) change(st *unix.Statx_t, to func(f *file) syscall.Errno) syscall
 // blank says whether nothing is written down.
 func (f *file) blank() bool { return !f.owned && !f.moded && f.kind == 0 && len(f.xattrs) == 0 }
 
-// look makes a file's description what the file is taken for.
-func (s *shelf) look(st *unix.Statx_t) {
+// look makes a file's description what the file is taken for, and says whether its owner is written down.
+func (s *shelf) look(st *unix.Statx_t) (owned bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.find(st)
 	st.Uid, st.Gid = 0, 0
 	if f == nil {
-		return
+		return false
 	}
 	if f.owned {
 		st.Uid, st.Gid = f.uid, f.gid
@@ -113,6 +113,7 @@ func (s *shelf) look(st *unix.Statx_t) {
 		st.Mode = st.Mode&^unix.S_IFMT | f.kind
 		st.Rdev_major, st.Rdev_minor = f.rdev[0], f.rdev[1]
 	}
+	return f.owned
 }
 
 // forget drops what is written down of a file that has lost its last name.
