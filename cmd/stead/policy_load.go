@@ -16,6 +16,7 @@ import (
 
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/container"
+	"github.com/stead-project/stead/emulate/fakeroot"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
@@ -115,7 +116,9 @@ func lookup(host string) ([]netip.Addr, error) {
 }
 
 // performs is what the supervisor of `stead run` performs.
-func performs() policy.Range { return emulate.RangeOf(perform.Calls(), container.Calls()) }
+func performs() policy.Range {
+	return emulate.RangeOf(perform.Calls(), container.Calls(), fakeroot.Calls())
+}
 
 // printWarning is for verbs that are about the policy itself.
 func printWarning(w compiler.Warning) { fmt.Fprintln(os.Stderr, w) }

@@ -13,6 +13,7 @@ import (
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/container"
+	"github.com/stead-project/stead/emulate/fakeroot"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 )
@@ -50,7 +51,7 @@ type syscallRow struct {
 	Params  []string `json:"parameters"`
 	Traced  string   `json:"traced"`  // "default", "all" (with --all) or "named" (only when named: notifying it is not safe)
 	Decoded bool     `json:"decoded"` // its arguments are known
-	// Performed: "yes", "judged" (by the paths that it means, then the kernel runs it) or "no".
+	// Performed: "yes", "judged" (by the paths that it means, then the kernel runs it), "as fake-root" (where a rule says so) or "no".
 	Performed string `json:"performed"`
 	Note      string `json:"note,omitempty"` // what a performed call does otherwise than the kernel
 }
@@ -58,14 +59,14 @@ type syscallRow struct {
 func syscallRows(a arch.ABI) (rows []syscallRow) {
 	byDefault, all := policy.TraceDefault(), policy.TraceAll()
 	support := map[string]emulate.Support{}
-	for _, s := range slices.Concat(container.Calls(), perform.Calls()) {
+	for _, s := range slices.Concat(fakeroot.Calls(), container.Calls(), perform.Calls()) {
 		support[s.Call] = s
 	}
 	for nr, name := range a.Calls() {
 		id := a.ID(nr)
 		row := syscallRow{Number: nr, Name: name, Params: []string{}, Traced: "named", Performed: "no"}
 		if s, ok := support[name]; ok {
-			row.Performed, row.Note = map[bool]string{false: "yes", true: "judged"}[s.Checked], s.Note
+			row.Performed, row.Note = performed(s), s.Note
 		}
 		switch {
 		case byDefault.Has(id):
@@ -82,6 +83,16 @@ func syscallRows(a arch.ABI) (rows []syscallRow) {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+func performed(s emulate.Support) string {
+	switch {
+	case s.Checked:
+		return "judged"
+	case s.As == policy.AsFakeRoot:
+		return "as fake-root"
+	}
+	return "yes"
 }
 
 func writeSyscallsJSON(w io.Writer, a arch.ABI) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
 
@@ -61,10 +62,10 @@ func (f *Family) Calls() []emulate.Support { return Calls() }
 // Calls lists what the family performs.
 func Calls() (list []emulate.Support) {
 	for _, r := range fileRows() {
-		list = append(list, emulate.Support{Call: r.call, Note: r.note})
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, As: policy.AsFakeRoot})
 	}
 	for _, r := range idRows() {
-		list = append(list, emulate.Support{Call: r.call, Note: r.note})
+		list = append(list, emulate.Support{Call: r.call, Note: r.note, As: policy.AsFakeRoot})
 	}
 	return list
 }

@@ -25,7 +25,7 @@ type Change struct {
 func (h Held) Call() *arch.Call { return h.o.call }
 
 // Who makes it.
-func (h Held) Who() unotify.Identity { return h.o.who }
+func (h Held) Who() unotify.Identity { return h.o.who.Identity }
 
 // Umask is the caller's.
 func (h Held) Umask() uint32 { return h.o.view.umask }

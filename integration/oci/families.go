@@ -7,6 +7,7 @@ import (
 
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/emulate/container"
+	"github.com/stead-project/stead/emulate/fakeroot"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
@@ -40,6 +41,9 @@ func Families() []Maker {
 		}},
 		{container.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
+		}},
+		{fakeroot.Calls, func(r Room) (ClosableFamily, error) {
+			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 	}
 }

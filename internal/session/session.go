@@ -12,8 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
-	"github.com/stead-project/stead/emulate/container"
-	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/filter"
 	"github.com/stead-project/stead/unotify"
@@ -77,17 +75,12 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	o.Server.Killable = killable
 	o.Server.Targets = emulate.FromTargets(targets)
 	if o.Perform {
-		performers, err := performFiles(targets, o.Logger)
+		families, err := performers(targets, &o)
+		defer families.close()
 		if err != nil {
 			return Status{}, err
 		}
-		defer performers.Close()
-		containers, err := container.New(container.Options{Targets: targets, Watched: true, Logger: o.Logger})
-		if err != nil {
-			return Status{}, err
-		}
-		defer containers.Close()
-		if o.Server.Table, err = emulate.Families(performers, containers); err != nil {
+		if o.Server.Table, err = emulate.Families(families...); err != nil {
 			return Status{}, err
 		}
 	}
@@ -96,15 +89,6 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	}
 	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
 	return supervise(ctx, o, j, child)
-}
-
-// performFiles makes what performs calls. The supervisor's memory, which tasks with a target's rights share, is closed to others
-// (ptrace(2), "Ptrace access mode checking").
-func performFiles(targets *unotify.Targets, log hclog.Logger) (*perform.Family, error) {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("protect the supervisor's memory: %w", err)
-	}
-	return perform.New(perform.Options{Targets: targets, Watched: true, Logger: log})
 }
 
 func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Child) (Status, error) {
