@@ -3,6 +3,7 @@ package fakeroot
 import (
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func (c *crowd) find(who unotify.Identity, depth int) creds {
 	return c.find(parent, depth-1)
 }
 
-// parent is the process that a process was made by, if it is one of ours.
+// parent is the thread that made a process, if it is one of ours.
 func (c *crowd) parent(pid int) (unotify.Identity, error) {
 	dir, err := c.targets.OpenAt(pid, "", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
@@ -85,7 +86,21 @@ func (c *crowd) parent(pid int) (unotify.Identity, error) {
 	if err != nil || ppid <= 1 || ppid == c.pid {
 		return unotify.Identity{}, errStranger
 	}
-	return c.targets.Identify(ppid)
+	return c.targets.Identify(c.maker(ppid, pid))
+}
+
+// maker is the thread of a process that has a child; the leader if no other has.
+func (c *crowd) maker(pid, child int) int {
+	threads := c.list(pid, "task")
+	if len(threads) < 2 {
+		return pid
+	}
+	for _, tid := range threads {
+		if slices.Contains(c.children(pid, tid), child) {
+			return tid
+		}
+	}
+	return pid
 }
 
 // ppidField is the parent's place in proc_pid_stat(5).
