@@ -57,6 +57,7 @@ static void *other(void *unused) {
 	int second = waiting("child of the other thread after", &after);
 	pthread_barrier_wait(&changed);
 	pthread_barrier_wait(&asked);
+	pthread_barrier_wait(&asked);
 	say("the other thread");
 	done(first, before);
 	done(second, after);
@@ -72,8 +73,9 @@ static void *quiet(void *unused) {
 	pthread_barrier_wait(&changed);
 	pthread_barrier_wait(&changed);
 	pthread_barrier_wait(&asked);
-	pthread_barrier_wait(&asked);
 	say("a thread that was there");
+	pthread_barrier_wait(&asked);
+	pthread_barrier_wait(&asked);
 	pthread_barrier_wait(&changed);
 	pthread_barrier_wait(&asked);
 	return unused;
@@ -90,6 +92,7 @@ int main(void) {
 	pthread_barrier_wait(&changed);
 	pthread_barrier_wait(&changed);
 	say("main");
+	pthread_barrier_wait(&asked);
 	pthread_barrier_wait(&asked);
 	pthread_barrier_wait(&asked);
 	if (setresuid(1002, 1002, 1002)) /* every thread */
