@@ -108,6 +108,15 @@ func TestFakeRootThreads(t *testing.T) {
 	}
 }
 
+// TestFakeRootFiles: random sequences of calls on owners, modes, devices and attributes leave files as root's would.
+func TestFakeRootFiles(t *testing.T) {
+	for name, flags := range map[string][]string{"native": {"-static"}, "i386": {"-static", "-m32"}} {
+		t.Run(name, func(t *testing.T) {
+			asRoot(t, 8000, compile(t, "fakeroot/files.c", append(flags, "-D_FILE_OFFSET_BITS=64")...), "200", "40")
+		})
+	}
+}
+
 // TestFakeRootPrograms runs archivers, dpkg, install, cp, rsync and setcap.
 func TestFakeRootPrograms(t *testing.T) {
 	testneed.Programs(t, "dpkg-deb", "dpkg", "tar", "cpio", "rsync", "python3", "/sbin/setcap", "getfattr", "setfattr", "install")

@@ -103,7 +103,7 @@ func chown(i int) func(f *Family, h perform.Held) emulate.Result {
 			return r
 		}
 		s := f.subject(h)
-		if !s.mayChown(uid, gid) {
+		if !s.mayChown(uid, gid) || s.setID() != 0 && !s.owns() { // to take the bits away is to change the mode
 			return emulate.Errno(unix.EPERM)
 		}
 		return emulate.Errno(f.shelf.change(&s.is, func(to *file) syscall.Errno {
@@ -125,21 +125,25 @@ func (to *file) own(shown *unix.Statx_t, uid, gid uint32) {
 	to.owned, to.uid, to.gid = true, uid, gid
 }
 
-// dropSetID takes from a file that changes hands what it would give to whoever executes it: setattr_should_drop_suidgid() of fs/inode.c
-// and cap_inode_killpriv() of security/commoncap.c.
-func (to *file) dropSetID(s *subject) {
-	shown := &s.shown
-	if shown.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return
+// setID is what of the mode of a file that changes hands would give whoever executes it what was its owner's: it goes, as
+// setattr_should_drop_suidgid() of fs/inode.c has it.
+func (s *subject) setID() uint16 {
+	if s.shown.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return 0
 	}
 	drop := uint16(unix.S_ISUID)
-	if shown.Mode&unix.S_IXGRP != 0 || !s.keepsGroupBit() {
+	if s.shown.Mode&unix.S_IXGRP != 0 || !s.keepsGroupBit() {
 		drop |= unix.S_ISGID
 	}
-	if shown.Mode&drop != 0 {
-		to.moded, to.perm = true, shown.Mode&permissions&^drop
+	return s.shown.Mode & drop
+}
+
+// dropSetID takes that from it, and its capabilities (cap_inode_killpriv() of security/commoncap.c).
+func (to *file) dropSetID(s *subject) {
+	if drop := s.setID(); drop != 0 {
+		to.moded, to.perm = true, s.shown.Mode&permissions&^drop
 	}
-	if len(to.xattrs[capability]) > 0 {
+	if s.shown.Mode&unix.S_IFMT != unix.S_IFDIR && to.xattrs[capability] != nil {
 		to.xattrs[capability] = nil
 	}
 }
@@ -184,20 +188,20 @@ func mkdir(i int) func(f *Family, h perform.Held) emulate.Result {
 	return func(f *Family, h perform.Held) emulate.Result {
 		mode := uint16(h.Call().Args[i].Raw)
 		r := h.Do(perform.Change{Param: i, Value: uint64(mode | unix.S_IRWXU)})
-		if _, failed := r.Failed(); failed || mode&unix.S_IRWXU == unix.S_IRWXU {
+		if mode&unix.S_IRWXU == unix.S_IRWXU {
 			return r
 		}
-		return f.made(h, func(to *file, is *unix.Statx_t) {
+		return f.made(h, r, func(to *file, is *unix.Statx_t) {
 			to.moded, to.perm = true, is.Mode&permissions&^(unix.S_IRWXU&^mode)
 		})
 	}
 }
 
-// made writes something down of what a call has made.
-func (f *Family) made(h perform.Held, as func(to *file, is *unix.Statx_t)) emulate.Result {
+// made writes something down of what a call with the result r has made.
+func (f *Family) made(h perform.Held, r emulate.Result, as func(to *file, is *unix.Statx_t)) emulate.Result {
 	is, ok := h.Stat(0)
-	if !ok {
-		return emulate.Return(0) // somebody has removed it again
+	if _, failed := r.Failed(); failed || !ok { // not there: somebody has removed it again
+		return r
 	}
 	return emulate.Errno(f.shelf.change(&is, func(to *file) syscall.Errno {
 		as(to, &is)
@@ -205,31 +209,43 @@ func (f *Family) made(h perform.Held, as func(to *file, is *unix.Statx_t)) emula
 	}))
 }
 
-// mknod makes an empty file for a device. What is not a device, or overlay's whiteout, the kernel makes for everybody (vfs_mknod() of
-// fs/namei.c). i is the mode's position; the device number follows it.
+// mknod makes an empty file for a device. Overlay's whiteout the kernel makes for everybody (vfs_mknod() of fs/namei.c). i is the mode's
+// position; the device number follows it.
 func mknod(i int) func(f *Family, h perform.Held) emulate.Result {
 	return func(f *Family, h perform.Held) emulate.Result {
 		mode, dev := uint16(h.Call().Args[i].Raw), uint64(uint32(h.Call().Raw.Args[i+1]))
 		kind := mode & unix.S_IFMT
-		if kind != unix.S_IFBLK && (kind != unix.S_IFCHR || dev == 0) {
-			return h.Do()
-		}
-		if who := f.crowd.of(h.Who()); !who.can(unix.CAP_MKNOD) {
-			if _, there := h.Stat(0); there {
-				return emulate.Errno(unix.EEXIST)
-			}
-			return emulate.Errno(unix.EPERM)
-		}
+		device := kind == unix.S_IFBLK || kind == unix.S_IFCHR && dev != 0
 		perm := mode & permissions &^ uint16(h.Umask())
-		r := h.Do(perform.Change{Param: i, Value: uint64(unix.S_IFREG | usable(perm, kind))})
-		if _, failed := r.Failed(); failed {
-			return r
+		real := usable(perm, kind)
+		switch {
+		case kind == unix.S_IFDIR, !device && (kind == unix.S_IFCHR || real == perm):
+			return h.Do()
+		case device && !f.mayMake(h):
+			return f.refuseDevice(h)
+		case device:
+			r := h.Do(perform.Change{Param: i, Value: uint64(unix.S_IFREG | real)})
+			return f.made(h, r, func(to *file, _ *unix.Statx_t) {
+				to.kind, to.rdev = kind, [2]uint32{unix.Major(dev), unix.Minor(dev)}
+				to.moded, to.perm = true, perm
+			})
 		}
-		return f.made(h, func(to *file, _ *unix.Statx_t) {
-			to.kind, to.rdev = kind, [2]uint32{unix.Major(dev), unix.Minor(dev)}
-			to.moded, to.perm = true, perm
-		})
+		r := h.Do(perform.Change{Param: i, Value: uint64(kind | real)})
+		return f.made(h, r, func(to *file, _ *unix.Statx_t) { to.moded, to.perm = true, perm })
 	}
+}
+
+func (f *Family) mayMake(h perform.Held) bool {
+	who := f.crowd.of(h.Who())
+	return who.can(unix.CAP_MKNOD)
+}
+
+// refuseDevice finds a name that is there already first, as the kernel does (filename_create() of fs/namei.c).
+func (f *Family) refuseDevice(h perform.Held) emulate.Result {
+	if _, there := h.Stat(0); there {
+		return emulate.Errno(unix.EEXIST)
+	}
+	return emulate.Errno(unix.EPERM)
 }
 
 // last says whether a file goes with one more name.

@@ -77,7 +77,7 @@ func setxattr(f *Family, h perform.Held) emulate.Result {
 		return emulate.Errno(unix.E2BIG)
 	case value.Size > 0 && value.Whole() == nil:
 		return emulate.Errno(unix.EFAULT)
-	case name == capability && !validCapability(value.Whole()):
+	case name == capability && value.Size > 0 && !validCapability(value.Whole()):
 		return emulate.Errno(unix.EINVAL)
 	case !mayChange(&who, name):
 		return emulate.Errno(unix.EPERM)
