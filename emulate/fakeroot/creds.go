@@ -27,6 +27,10 @@ func root() creds {
 
 func (c *creds) can(capability int) bool { return c.caps.Effective>>capability&1 != 0 }
 
+func (c *creds) equal(d *creds) bool {
+	return c.uid == d.uid && c.gid == d.gid && c.caps == d.caps && c.keep == d.keep && slices.Equal(c.groups, d.groups)
+}
+
 // in says whether the thread is in a group, as in_group_p() of kernel/groups.c does.
 func (c *creds) in(gid uint32) bool {
 	if gid == c.gid.FS {

@@ -40,15 +40,21 @@ const sweepAt = 4096
 func (c *crowd) of(who unotify.Identity) creds {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.find(who, maxDepth)
+	if m, ok := c.known[who.TID]; ok && m.who == who {
+		return m.creds
+	}
+	found := c.find(who, maxDepth)
+	c.remember(who, found)
+	return found
 }
 
 // change lets f change what a thread is taken for. It is kept if f says so.
 func (c *crowd) change(who unotify.Identity, f func(now *creds) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.find(who, maxDepth)
-	if !f(&now) {
+	old := c.find(who, maxDepth)
+	now := old
+	if !f(&now) || now.equal(&old) {
 		return
 	}
 	c.writeDown(who.TGID, maxDepth)
