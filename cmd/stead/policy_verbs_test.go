@@ -248,7 +248,7 @@ func TestPolicySchema(t *testing.T) {
 
 func TestPolicyPresets(t *testing.T) {
 	names := strings.Fields(stead(t, "policy", "presets").stdout)
-	if strings.Join(names, " ") != "base build container-mount docker-default network-client perform read-only system-container web-server" {
+	if strings.Join(names, " ") != "base build container-mount docker-default fake-root network-client perform read-only system-container web-server" {
 		t.Errorf("%v", names)
 	}
 	for _, name := range names {

@@ -81,7 +81,9 @@ func TestCrowd(t *testing.T) {
 	}
 	self := c.identify(t, os.Getpid())
 	become := func(uid uint32) {
-		c.change(self, func(now *creds) bool { return users().setRES(now, uid, uid, 0) == 0 })
+		if errno := c.change(self, func(now *creds) syscall.Errno { return users().setRES(now, uid, uid, 0) }); errno != 0 {
+			t.Fatal(errno)
+		}
 	}
 	before := c.identify(t, start())
 	become(12)
@@ -107,6 +109,25 @@ func TestCrowd(t *testing.T) {
 	c.sweep()
 	if _, ok := c.known[gone.TID]; ok || len(c.known) == 0 {
 		t.Errorf("after sweeping %d are known", len(c.known))
+	}
+}
+
+// TestCrowdBounds: what is remembered of groups is bounded.
+func TestCrowdBounds(t *testing.T) {
+	c := newCrowd(t)
+	self := c.identify(t, os.Getpid())
+	many := make([]uint32, maxGroups)
+	for i := range maxAllGroups / maxGroups {
+		c.known[-1-i] = member{creds: creds{groups: many}}
+	}
+	set := func(n int) syscall.Errno {
+		return c.change(self, func(now *creds) syscall.Errno { return now.setGroups(many[:n]) })
+	}
+	if errno := set(maxGroups); errno != unix.ENOMEM {
+		t.Errorf("too many: %v", errno)
+	}
+	if errno := set(manyGroups); errno != 0 {
+		t.Errorf("a few: %v", errno)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -48,17 +49,35 @@ func (c *crowd) of(who unotify.Identity) creds {
 	return found
 }
 
-// change lets f change what a thread is taken for. It is kept if f says so.
-func (c *crowd) change(who unotify.Identity, f func(now *creds) bool) {
+// change lets a rule change what a thread is taken for, or fail and leave it.
+func (c *crowd) change(who unotify.Identity, rule func(now *creds) syscall.Errno) syscall.Errno {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.find(who, maxDepth)
 	now := old
-	if !f(&now) || now.equal(&old) {
-		return
+	if errno := rule(&now); errno != 0 || now.equal(&old) {
+		return errno
+	}
+	if len(now.groups) > manyGroups && c.groups()+len(now.groups) > maxAllGroups {
+		return unix.ENOMEM // as the kernel has it where its memory ends
 	}
 	c.writeDown(who.TGID, maxDepth)
 	c.remember(who, now)
+	return 0
+}
+
+// Bounds of what is remembered of groups, of all threads together.
+const (
+	manyGroups   = 1024
+	maxAllGroups = 1 << 24
+)
+
+// groups counts those of all threads.
+func (c *crowd) groups() (n int) {
+	for _, m := range c.known {
+		n += len(m.creds.groups)
+	}
+	return n
 }
 
 // maxDepth bounds how many generations are looked at.

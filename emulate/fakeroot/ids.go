@@ -114,12 +114,7 @@ func set(rule func(c *creds, ids []uint32) syscall.Errno) func(w *work) emulate.
 
 // change changes what the caller is taken for, or fails.
 func (w *work) change(rule func(now *creds) syscall.Errno) emulate.Result {
-	var errno syscall.Errno
-	w.f.crowd.change(w.who, func(now *creds) bool {
-		errno = rule(now)
-		return errno == 0
-	})
-	return emulate.Errno(errno)
+	return emulate.Errno(w.f.crowd.change(w.who, rule))
 }
 
 func setFS(k kind) func(w *work) emulate.Result {

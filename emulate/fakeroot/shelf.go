@@ -17,7 +17,7 @@ import (
 type shelf struct {
 	mu    sync.Mutex
 	files map[fileID]*file
-	bytes int // of extended attributes, with their names
+	bytes int // that extended attributes take
 }
 
 type fileID struct {
@@ -39,7 +39,7 @@ type file struct {
 
 // Bounds of what is written down. Beyond them calls fail with ENOSPC, as on a file system that is full.
 const (
-	maxFiles      = 4 << 20
+	maxFiles      = 1 << 20
 	maxXattrBytes = 64 << 20
 )
 
@@ -64,7 +64,7 @@ func (s *shelf) find(st *unix.Statx_t) *file {
 
 func (s *shelf) drop(id fileID, f *file) {
 	for name, v := range f.xattrs {
-		s.bytes -= len(name) + len(v)
+		s.bytes -= cost(name, v)
 	}
 	delete(s.files, id)
 }
@@ -125,6 +125,12 @@ func (s *shelf) forget(st *unix.Statx_t) {
 	}
 }
 
+// cost is what keeping an attribute takes, roughly.
+func cost(name string, value []byte) int {
+	const place = 64
+	return place + len(name) + len(value)
+}
+
 // xattr is what is written down of an attribute.
 func (s *shelf) xattr(st *unix.Statx_t, name string) (value []byte, known bool) {
 	s.mu.Lock()
@@ -149,11 +155,9 @@ func (s *shelf) xattrs(st *unix.Statx_t) map[string][]byte {
 // setXattr writes an attribute down; nil: as removed.
 func (s *shelf) setXattr(st *unix.Statx_t, name string, value []byte) syscall.Errno {
 	return s.change(st, func(f *file) syscall.Errno {
-		more := len(value)
+		more := cost(name, value)
 		if old, known := f.xattrs[name]; known {
-			more -= len(old)
-		} else {
-			more += len(name)
+			more -= cost(name, old)
 		}
 		if s.bytes+more > maxXattrBytes {
 			return unix.ENOSPC

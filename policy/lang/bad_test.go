@@ -135,7 +135,7 @@ func TestErrors(t *testing.T) {
 		// include
 		{"version: 1\ninclude: none.yaml", "p.yaml:2:10: read policy none.yaml: no such file or directory"},
 		{"version: 1\ninclude: preset:bass", `p.yaml:2:10: unknown preset "bass": did you mean base?`},
-		{"version: 1\ninclude: preset:../x", `p.yaml:2:10: unknown preset "../x": known are base, build, container-mount, docker-default, network-client, perform, read-only, system-container, web-server`},
+		{"version: 1\ninclude: preset:../x", `p.yaml:2:10: unknown preset "../x": known are base, build, container-mount, docker-default, fake-root, network-client, perform, read-only, system-container, web-server`},
 		{"version: 1\ninclude: p.yaml", "p.yaml:2:10: p.yaml includes itself: p.yaml -> p.yaml: take one of the includes out"},
 		{"version: 1\ninclude: ./x/../p.yaml", "p.yaml:2:10: p.yaml includes itself: p.yaml -> p.yaml: take one of the includes out"},
 		{"version: 1\ninclude: ''", `p.yaml:2:10: "" is no file name`},

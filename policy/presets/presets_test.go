@@ -41,7 +41,7 @@ func decide(t *testing.T, d *policy.Document, call string) (policy.Rule, bool) {
 }
 
 func TestNames(t *testing.T) {
-	if got := strings.Join(presets.Names(), " "); got != "base build container-mount docker-default network-client perform read-only system-container web-server" {
+	if got := strings.Join(presets.Names(), " "); got != "base build container-mount docker-default fake-root network-client perform read-only system-container web-server" {
 		t.Errorf("presets are %s", got)
 	}
 	for _, name := range []string{"", ".", "..", "../presets/base", "none", "base.yaml", "presets.go"} {
