@@ -148,6 +148,24 @@ func TestFakeRootLikeFakeroot(t *testing.T) {
 	}
 }
 
+// TestFakeRootInside: files: of another policy bounds what is performed, too.
+func TestFakeRootInside(t *testing.T) {
+	const policy = `
+default: allow
+include: [preset:fake-root]
+files: {read: [/], write: [/dev/null], create: ["${DIR}"], exec: [/]}
+vars: {DIR: DIRECTORY}
+`
+	const script = `touch f && chown 5:6 f && mkdir d && mv f d/f && stat -c %u:%g d/f
+		for c in "mkdir ../d1/x" "chown 1 ../d1" "chmod 777 ../d1" "rmdir ../d1" "mknod ../d1/n c 1 3" "mv d ../d1/d"; do $c 2>/dev/null; echo $?; done; ls ../d1`
+	eachUser(t, func(t *testing.T, d *desk) {
+		got := d.under(t, strings.ReplaceAll(policy, "DIRECTORY", d.dir), "", "sh", "-c", script)
+		if got.stdout != "5:6\n1\n1\n1\n1\n1\n1\n" {
+			t.Errorf("status %d: %s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+}
+
 // TestFakeRootChangesNothing: what the program is answered is not what there is.
 func TestFakeRootChangesNothing(t *testing.T) {
 	const script = `touch f; chown 12:34 f; chmod 6755 f; mknod d b 8 0; mkdir -m 0111 e; touch e/x; stat -c '%n %u:%g %a %F' f d e`

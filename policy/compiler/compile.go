@@ -141,6 +141,7 @@ type compilation struct {
 	unperformed []unperformed
 	net         *netArea
 	files       *fileArea      // of files:, where Landlock cannot say it
+	pretended   *fileArea      // of files:, where rules have calls performed as fake-root
 	around      arch.Selection // goAround, if the policy refuses anything
 	bounds      arch.Selection // boundCalls
 	reports     map[reportKey]*Enforcement

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy"
 )
 
@@ -37,6 +38,27 @@ rules:
 	g := p.tables[arch.X86_64].list(id)[0].decision.Grant
 	if g == nil || g.Force != 4 || !g.IDMap || g.FUSE["ext4"] != "fuse2fs" || len(g.Refuse) != 1 || !g.Sources.Holds([]byte("/images/a")) || g.Sources.Holds([]byte("/imagesque")) {
 		t.Errorf("mount's grant is %+v", g)
+	}
+}
+
+// TestFakeRootInside: files: bounds what is performed as fake-root, which Landlock does not see.
+func TestFakeRootInside(t *testing.T) {
+	o := lending()
+	o.Landlock = landlockabi.Newest
+	p := compiled(t, `
+default: allow
+files: {read: [/usr], create: [/srv]}
+rules:
+  - {calls: [chown, setuid], then: perform, as: fake-root}
+`, o)
+	for at, want := range map[string]policy.Verdict{"/srv/a": policy.Perform, "/usr/a": policy.Deny, "/etc": policy.Deny} {
+		got := decision(t, p, `chown("x", 1, 2)`, pathsOf{map[int]string{0: at}, false})
+		if got.Verdict != want || want == policy.Deny && int(got.Errno) != 13 {
+			t.Errorf("chown of %s: %v %v, want %v", at, got.Verdict, got.Errno, want)
+		}
+	}
+	if got := decision(t, p, `setuid(5)`, pathsOf{}); got.Verdict != policy.Perform {
+		t.Errorf("setuid: %v", got.Verdict)
 	}
 }
 

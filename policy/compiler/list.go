@@ -25,7 +25,7 @@ type entry struct {
 	guard    *guard // instead of expr
 	decision policy.Decision
 	accepted bool     // race: accepted
-	area     judge    // instead of expr: it decides, and holds always
+	area     judge    // where expr holds, it decides
 	looks    []string // the parameters that area looks at
 	checked  bool     // left to the kernel after a look at its path
 	engine   Engine   // of its outcome, set by judge
@@ -37,13 +37,11 @@ func (e *entry) always() bool { return e.guard == nil && (e.expr == nil || e.exp
 // pointers are what the entry's condition looks at that can change while the call is pending: parameters in memory, and the working
 // directory, which threads may share (clone(2), CLONE_FS).
 func (e *entry) pointers() (names []string) {
-	if e.area != nil {
-		return e.looks
-	}
+	names = slices.Clone(e.looks)
 	if e.expr == nil {
-		return nil
+		return names
 	}
-	names = e.expr.Pointers()
+	names = append(names, e.expr.Pointers()...)
 	e.expr.Leaves(func(l cond.Leaf) {
 		for _, r := range l.Refs() {
 			if strings.HasPrefix(r.Text, cwdName) && !slices.Contains(names, cwdName) {
@@ -67,6 +65,7 @@ func (c *compilation) list(abi arch.ABI, id arch.ID) (list []entry) {
 		c.reached[i] = true
 		list = append(list, entry{rule: r, origin: r.Name, pos: r.Pos, order: i, index: i, expr: expr,
 			decision: c.decisions[i], accepted: r.Race})
+		c.keepInside(abi, id, &list[len(list)-1])
 		if list[len(list)-1].always() {
 			return list
 		}
