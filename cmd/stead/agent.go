@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"time"
@@ -22,6 +23,7 @@ import (
 type agentFlags struct {
 	listen, lxc, control, metrics string
 	public                        bool
+	handover                      string
 	options                       oci.Options
 }
 
@@ -34,8 +36,9 @@ func newAgent(g *globals) *cobra.Command {
 starts; LXC's monitors connect to --lxc-listen. The profile's listenerMetadata, or an annotation, names the policy: a file NAME.yaml in
 --policies. See docs/agent.md.
 
-SIGHUP reads the policies again and reopens the files of records; a change in --policies is noticed without. SIGTERM lets calls under
-way end, and then stops.`,
+SIGHUP reads the policies again and reopens the files of records; a change in --policies is noticed without. SIGUSR2 executes the program
+on disk in this one's place, with all containers (stead agent upgrade says how that went). SIGTERM lets calls under way end, and then
+stops; a service manager may keep the containers for the next agent.`,
 		Example: `  stead agent --listen /run/stead/agent.sock --policies /etc/stead/policies --records /var/log/stead/
   stead agent ps`,
 		Args: cobra.NoArgs,
@@ -55,7 +58,9 @@ way end, and then stops.`,
 	fs.Int64Var(&o.RecordsLimit, "records-limit", 1<<30, "bytes that one container may record")
 	fs.IntVar(&o.MaxListeners, "max-listeners", 4096, "containers and execs supervised at once")
 	fs.DurationVar(&o.Grace, "grace", 10*time.Second, "for calls under way when the agent is stopped")
-	cmd.AddCommand(newAgentPS())
+	fs.StringVar(&f.handover, "check-handover", "", "")
+	fs.MarkHidden("check-handover") //nolint:errcheck // it is there
+	cmd.AddCommand(newAgentPS(), newAgentUpgrade())
 	return cmd
 }
 
@@ -67,30 +72,84 @@ func (f *agentFlags) run(g *globals) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	s, err := f.sockets()
-	if err != nil {
-		return err
+	if f.handover != "" {
+		return f.canGoOn()
 	}
 	f.options.Logger, f.options.Load, f.options.Families = log, loadForContainers, oci.Families()
-	a, err := oci.New(f.options)
+	f.options.Program = program(os.Args)
+	estate, err := oci.Inherited(log)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, unix.SIGHUP)
-	go func() {
-		for range reload {
+	oci.RaiseLimits()
+	for signals := make(chan os.Signal, 1); ; {
+		signal.Notify(signals, unix.SIGHUP, unix.SIGUSR2)
+		if estate, err = f.serve(ctx, estate, signals); estate == nil || err != nil {
+			return err
+		}
+		signal.Ignore(unix.SIGHUP, unix.SIGUSR2) // which would end the next program, until it asks for them
+		err := estate.Execute(f.options.Program)
+		log.Error("the next program does not start: this one goes on", "error", err)
+	}
+}
+
+// serve serves what there is until it is over (nil), or another program is to go on with it.
+func (f *agentFlags) serve(ctx context.Context, estate *oci.Estate, signals <-chan os.Signal) (*oci.Estate, error) {
+	s, err := f.sockets(estate)
+	if err != nil {
+		return nil, err
+	}
+	a, err := oci.New(f.options)
+	if err != nil {
+		return nil, err
+	}
+	a.Resume(estate)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go attend(ctx, a, signals)
+	if err := oci.Notify("READY=1"); err != nil {
+		f.options.Logger.Warn("the service manager does not know that the agent is ready", "error", err)
+	}
+	if err := a.Serve(ctx, s); !errors.Is(err, oci.ErrUpgrade) {
+		return nil, err
+	}
+	return a.Estate(), nil
+}
+
+// attend does what signals say.
+func attend(ctx context.Context, a *oci.Agent, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-signals:
+			if s == unix.SIGUSR2 {
+				a.Upgrade(ctx) //nolint:errcheck // it is in the log
+				continue
+			}
 			a.Reopen()
 			a.Reload()
 		}
-	}()
-	oci.RaiseLimits()
-	if err := oci.Notify("READY=1"); err != nil {
-		log.Warn("the service manager does not know that the agent is ready", "error", err)
 	}
-	return a.Serve(ctx, s)
+}
+
+// program is what was started, for what lies there now to be executed.
+func program(args []string) oci.Program {
+	path, err := exec.LookPath(args[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return oci.Program{}
+	}
+	return oci.Program{Path: path, Args: args}
+}
+
+// canGoOn answers the agent that wants to execute this program.
+func (f *agentFlags) canGoOn() error {
+	if own := oci.HandoverFormat(); f.handover != own {
+		return fmt.Errorf("this program goes on with handovers of format %s, not %s: end the agent and start it again", own, f.handover)
+	}
+	return f.check()
 }
 
 func (f *agentFlags) check() error {
@@ -103,23 +162,13 @@ func (f *agentFlags) check() error {
 	return nil
 }
 
-// Names of sockets that a service manager hands over.
-const (
-	activatedOCI     = "agent"
-	activatedLXC     = "lxc"
-	activatedControl = "control"
-)
-
 // sockets opens those that were named, unless they have been handed over.
-func (f *agentFlags) sockets() (s oci.Sockets, err error) {
-	given, err := oci.Activated()
-	if err != nil {
+func (f *agentFlags) sockets(estate *oci.Estate) (s oci.Sockets, err error) {
+	s.Given = estate.Given()
+	if s.OCI, err = socket(estate, oci.SocketOCI, f.listen, oci.ListenStates); err != nil {
 		return s, err
 	}
-	if s.OCI, err = socket(given[activatedOCI], f.listen, oci.ListenStates); err != nil {
-		return s, err
-	}
-	if s.LXC, err = socket(given[activatedLXC], f.lxc, oci.ListenLXC); err != nil {
+	if s.LXC, err = socket(estate, oci.SocketLXC, f.lxc, oci.ListenLXC); err != nil {
 		return s, err
 	}
 	if s.OCI == nil && s.LXC == nil {
@@ -128,25 +177,23 @@ func (f *agentFlags) sockets() (s oci.Sockets, err error) {
 	if f.control == "" {
 		f.control = beside(s.OCI, s.LXC)
 	}
-	control, err := socket(given[activatedControl], f.control, oci.ListenControl)
+	control, err := socket(estate, oci.SocketControl, f.control, oci.ListenControl)
 	if err != nil {
 		return s, err
 	}
 	s.Control = control
-	if f.metrics != "" {
+	if s.Metrics, err = estate.Listener(oci.SocketMetrics); s.Metrics == nil && err == nil && f.metrics != "" {
 		s.Metrics, err = oci.ListenMetrics(f.metrics, f.public)
 	}
 	return s, err
 }
 
-func socket(given *os.File, path string, listen func(string) (*net.UnixListener, error)) (*net.UnixListener, error) {
-	switch {
-	case given != nil:
-		return oci.UnixListener(given)
-	case path != "":
-		return listen(path)
+func socket(estate *oci.Estate, name, path string, listen func(string) (*net.UnixListener, error)) (*net.UnixListener, error) {
+	l, err := estate.UnixListener(name)
+	if l != nil || err != nil || path == "" {
+		return l, err
 	}
-	return nil, nil
+	return listen(path)
 }
 
 // beside is where the control socket is, if nobody says it.

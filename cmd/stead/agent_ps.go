@@ -52,10 +52,7 @@ func askAgent(ctx context.Context, socket string) (list []oci.Status, err error)
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		}}}
+	client := agentClient(socket)
 	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/containers", nil)
 	if err != nil {
@@ -70,6 +67,13 @@ func askAgent(ctx context.Context, socket string) (list []oci.Status, err error)
 		return nil, fmt.Errorf("read the agent's answer (%s): %w", resp.Status, err)
 	}
 	return list, nil
+}
+
+func agentClient(socket string) *http.Client {
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}}}
 }
 
 func printJSON(w io.Writer, list []oci.Status) error {

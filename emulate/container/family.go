@@ -31,6 +31,11 @@ type Options struct {
 	OwnMounts bool
 	// Modprobe loads kernel modules; "": /sbin/modprobe.
 	Modprobe string
+
+	// Keep keeps what the family learns once of a container, for a supervisor that takes the container over; Kept is what an earlier one
+	// kept. Nil: nothing was learnt before.
+	Keep func([]byte)
+	Kept []byte
 }
 
 // A Family performs containers' calls. It implements emulate.Family.
@@ -68,6 +73,7 @@ func New(o Options) (*Family, error) {
 	if o.Watched {
 		f.book = callerbook.New[view](o.Targets.Identify)
 	}
+	f.initial.remember(o.Kept)
 	f.list = rows()
 	for i := range f.list {
 		id, ok := arch.LookupID(f.list[i].call)

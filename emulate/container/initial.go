@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -10,10 +11,44 @@ import (
 
 // initialMounts are those that a container began with: all that were in its mount namespace when the first call came from there.
 type initialMounts struct {
-	mu    sync.Mutex
-	space string // the mount namespace
-	ids   map[uint64]bool
-	trees map[string]bool
+	mu      sync.Mutex
+	space   string // the mount namespace
+	ids     map[uint64]bool
+	trees   map[string]bool
+	unknown bool // what they were was forgotten: all count as initial
+}
+
+// A memory is what another supervisor has to know of them: it would take what the container has mounted since for initial, or, if the first
+// call that it sees comes from a mount namespace of the container's own making, what is initial for the container's.
+type memory struct {
+	Space string          `json:"space"`
+	IDs   map[uint64]bool `json:"ids"`
+	Trees map[string]bool `json:"trees"`
+}
+
+// remember makes them what another supervisor has learnt; nothing: it has not learnt any.
+func (i *initialMounts) remember(kept []byte) {
+	if len(kept) == 0 {
+		return
+	}
+	var m memory
+	if err := json.Unmarshal(kept, &m); err != nil || m.Space == "" {
+		i.unknown = true
+		return
+	}
+	i.space, i.ids, i.trees = m.Space, m.IDs, m.Trees
+}
+
+// keep hands them to who keeps them for another supervisor.
+func (i *initialMounts) keep(keep func([]byte)) {
+	if keep == nil {
+		return
+	}
+	text, err := json.Marshal(memory{i.space, i.ids, i.trees})
+	if err != nil {
+		text = []byte("?") // which nobody can read: see remember
+	}
+	keep(text)
 }
 
 // maxMounts bounds what is remembered of a container; the kernel has 100,000 in a mount namespace (fs.mount-max of proc_sys_fs(5)).
@@ -23,7 +58,7 @@ const maxMounts = 100_000
 func (i *initialMounts) learn(o *op) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.space != "" || !o.foreign(nsMount) {
+	if i.space != "" || i.unknown || !o.foreign(nsMount) {
 		return
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
@@ -41,6 +76,7 @@ func (i *initialMounts) learn(o *op) {
 			i.trees[treeOf(f)] = true
 		}
 	}
+	i.keep(o.f.o.Keep)
 }
 
 // treeOf is what a mount shows: a device, and a directory on it (proc_pid_mountinfo(5)).
@@ -55,7 +91,7 @@ func (i *initialMounts) has(space string, mount [][]byte) bool {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.trees[treeOf(mount)]
+	return i.unknown || i.trees[treeOf(mount)]
 }
 
 // isOf says whether a mount namespace is the first one.
@@ -69,7 +105,7 @@ func (i *initialMounts) isOf(space string) bool {
 func (i *initialMounts) hasID(id uint64) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.ids[id]
+	return i.unknown || i.ids[id]
 }
 
 // FSType implements policy.Mounts; "" where nothing is, or what is attached nowhere.

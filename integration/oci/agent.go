@@ -34,6 +34,7 @@ type Options struct {
 	Grace        time.Duration // for calls under way when the agent is stopped; 0: 10 s
 	Deadline     time.Duration // of one call; 0: 30 s
 	Workers      int           // calls of one listener that may block at once; 0: 64
+	Program      Program       // that Upgrade executes; its zero value: none
 	Logger       hclog.Logger  // nil: silent
 }
 
@@ -49,10 +50,21 @@ type Agent struct {
 	monitors atomic.Int64   // of LXC, connected
 	stopped  atomic.Bool
 	reloads  sync.Mutex
+	shaking  atomic.Int64 // connections of runtimes whose containers are not known yet
+
+	store       store
+	generation  int                     // of agents in this process
+	resumed     []func(context.Context) // serve what an agent before has served
+	upgrading   chan struct{}           // closed when another program is to go on
+	upgradeOnce sync.Once
+	estate      *Estate // for it
 
 	mu         sync.Mutex
 	containers []*supervision
 	listeners  int
+	holds      map[source]*hold
+	keys       uint64                        // the last one given to a hold
+	handing    bool                          // the containers over
 	ended      map[string]emulate.Statistics // of containers that have ended, by policy
 }
 
@@ -70,7 +82,8 @@ func New(o Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{o: o, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
-		waiting: waiting{max: o.MaxWaiting}, ended: map[string]emulate.Statistics{}}
+		waiting: waiting{max: o.MaxWaiting}, ended: map[string]emulate.Statistics{}, holds: map[source]*hold{},
+		store: serviceStore(), upgrading: make(chan struct{})}
 	a.metrics = newMetrics(a)
 	a.tryDefault()
 	return a, nil
@@ -116,13 +129,17 @@ type Sockets struct {
 	LXC     *net.UnixListener // seqpacket: notifications from LXC's monitors
 	Control net.Listener      // HTTP: /containers, /metrics, /healthz
 	Metrics net.Listener      // HTTP: /metrics, /healthz
+	Given   map[string]bool   // by name: a service manager's, that are not removed in the end
 }
 
 // Serve serves until ctx is done: then it takes no more containers, finishes the calls under way, within Options.Grace, and closes the
-// listeners, so that later calls fail with ENOSYS. The error is nil, or says why it could not go on.
+// listeners, so that later calls fail with ENOSYS, unless a service manager keeps them for the next agent. The error is nil, or says why
+// it could not go on; ErrUpgrade: everything is ready for another program.
 func (a *Agent) Serve(ctx context.Context, s Sockets) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	taking, takeNoMore := context.WithCancel(ctx)
+	defer takeNoMore()
 	watch, err := watchDir(a.o.Policies)
 	if err != nil {
 		return err
@@ -138,11 +155,22 @@ func (a *Agent) Serve(ctx context.Context, s Sockets) error {
 		})
 	}
 	loops.Go(func() { follow(ctx, watch, a.Reload) })
-	run(func() error { return a.accept(ctx, s.OCI, a.handshake) })
-	run(func() error { return a.accept(ctx, s.LXC, a.handshakeLXC) })
+	run(func() error { return a.accept(taking, s.OCI, func(c *net.UnixConn) { a.handshake(ctx, c) }) })
+	run(func() error { return a.accept(taking, s.LXC, func(c *net.UnixConn) { a.handshakeLXC(ctx, c) }) })
 	run(func() error { return serveHTTP(ctx, s.Control, a.controlHandler()) })
 	run(func() error { return serveHTTP(ctx, s.Metrics, a.metricsHandler()) })
-	<-ctx.Done()
+	for _, goOn := range a.resumed {
+		go goOn(ctx)
+	}
+	go a.noteCounts(ctx)
+	select {
+	case <-ctx.Done():
+	case <-a.upgrading:
+		if err := a.handOver(ctx, &s, takeNoMore, cancel, &loops); err == nil {
+			return ErrUpgrade
+		}
+		cancel()
+	}
 	a.stop(&loops)
 	select {
 	case err := <-failed:
@@ -158,23 +186,40 @@ func (a *Agent) stop(loops *sync.WaitGroup) {
 	a.stopped.Store(true)
 	a.mu.Unlock()
 	a.waiting.closeAll()
-	a.log.Info("stopping: calls under way are finished, later ones fail with ENOSYS")
+	if a.store == "" {
+		a.log.Info("stopping: calls under way are finished, later ones fail with ENOSYS")
+	} else {
+		a.log.Info("stopping: calls under way are finished, later ones wait for the next agent, if the service manager keeps their listeners")
+	}
+	a.await(loops, a.o.Grace, func() bool { return false })
+}
+
+// await waits for the servers' end, or until it is enough, and closes what they wrote to.
+func (a *Agent) await(loops *sync.WaitGroup, grace time.Duration, enough func() bool) {
 	done := make(chan struct{})
 	go func() {
 		loops.Wait()
 		a.serving.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-time.After(a.o.Grace):
-		a.log.Warn("calls under way did not end in time", "grace", a.o.Grace)
+	end := time.Now().Add(grace)
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		case <-time.After(look):
+			over = time.Now().After(end) || enough()
+			if over {
+				a.log.Warn("calls under way did not end in time", "grace", a.o.Grace)
+			}
+		}
 	}
+	a.saveCounts()
 	a.records.close() //nolint:errcheck // what was written was reported
 }
 
 // accept takes connections until ctx is done. Each is a goroutine's, so that none holds up another.
-func (a *Agent) accept(ctx context.Context, l *net.UnixListener, handle func(context.Context, *net.UnixConn)) error {
+func (a *Agent) accept(ctx context.Context, l *net.UnixListener, handle func(*net.UnixConn)) error {
 	if l == nil {
 		return nil
 	}
@@ -183,7 +228,10 @@ func (a *Agent) accept(ctx context.Context, l *net.UnixListener, handle func(con
 		conn, err := l.AcceptUnix()
 		switch {
 		case err == nil:
-			go handle(ctx, conn)
+			a.shaking.Add(1)
+			go handle(conn)
+		case ctx.Err() != nil:
+			return nil
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default: // EMFILE, say: it passes
@@ -198,7 +246,7 @@ func (a *Agent) handshake(ctx context.Context, conn *net.UnixConn) {
 	defer a.recovered()
 	defer conn.Close()
 	who := peer(conn)
-	leave := a.waiting.enter(conn)
+	leave := a.enter(conn)
 	defer leave()
 	state, listener, err := receive(conn, a.o.Patience)
 	if errors.Is(err, errNothing) || a.stopped.Load() && err != nil {
@@ -221,11 +269,27 @@ func (a *Agent) handshake(ctx context.Context, conn *net.UnixConn) {
 		a.log.Error("a container was refused: its notified calls fail with ENOSYS", "container", state.Container.ID, "error", err)
 		return
 	}
+	if err := a.hold(c, src); err != nil {
+		a.leave(c)
+		a.log.Error("a container was refused: its notified calls fail with ENOSYS", "container", state.Container.ID, "error", err)
+		return
+	}
+	defer a.drop(ctx, src)
 	conn.Close() // runtimes that wait for it go on
 	leave()
 	a.serve(ctx, c, src)
+	a.drop(ctx, src)
 	src.close()
 	a.leave(c)
+}
+
+// enter counts a connection among those that wait.
+func (a *Agent) enter(conn *net.UnixConn) (leave func()) {
+	out := a.waiting.enter(conn)
+	return sync.OnceFunc(func() {
+		out()
+		a.shaking.Add(-1)
+	})
 }
 
 // recovered keeps a fault that one client has found from ending the others' supervision.
@@ -282,14 +346,19 @@ func (a *Agent) find(s *State, uid uint32, lxc bool) (c *supervision, found bool
 		a.containers[i].users++
 		return a.containers[i], true, nil
 	}
-	c = &supervision{a: a, state: s.Container, uid: uid, lxc: lxc, since: time.Now(), users: 1, ready: make(chan struct{}),
+	return a.begin(s, uid, lxc), false, nil
+}
+
+// begin makes a container of which nothing is known but its state. It needs the lock.
+func (a *Agent) begin(s *State, uid uint32, lxc bool) *supervision {
+	c := &supervision{a: a, state: s.Container, origin: *s, uid: uid, lxc: lxc, since: time.Now(), users: 1, ready: make(chan struct{}),
 		log: a.log.With("container", s.Container.ID), running: map[*server]struct{}{}}
 	a.containers = append(a.containers, c)
-	return c, false, nil
+	return c
 }
 
 // serve serves one listener to its end.
-func (a *Agent) serve(ctx context.Context, c *supervision, src emulate.Source) {
+func (a *Agent) serve(ctx context.Context, c *supervision, src source) {
 	s := c.serve(src)
 	if err := s.Serve(ctx); err != nil && ctx.Err() == nil {
 		c.log.Error("a listener is no longer served: its calls fail with ENOSYS", "error", err)
@@ -305,12 +374,16 @@ func (a *Agent) leave(c *supervision) {
 	last := c.users == 0
 	if last {
 		a.containers = slices.DeleteFunc(a.containers, func(o *supervision) bool { return o == c })
-		name := c.label()
-		a.ended[name] = sum(a.ended[name], c.ended)
+		if name := c.label(); !a.handing {
+			a.ended[name] = sum(a.ended[name], c.ended)
+		}
 	}
+	handing := a.handing
 	a.mu.Unlock()
 	if last {
 		c.close()
+	}
+	if last && !handing {
 		c.log.Info("container ended")
 	}
 	a.serving.Done()

@@ -16,14 +16,19 @@ import (
 
 // A supervision is one container with all its listeners: one for its first process, and one for every exec.
 type supervision struct {
-	a     *Agent
-	state Container
-	uid   uint32 // of who sent it
-	lxc   bool
-	since time.Time
-	log   hclog.Logger
+	a      *Agent
+	state  Container
+	origin State  // that it began with
+	uid    uint32 // of who sent it
+	lxc    bool
+	since  time.Time
+	log    hclog.Logger
 
-	users int // listeners, running or about to; guarded by Agent.mu
+	users int    // listeners, running or about to; guarded by Agent.mu
+	kept  []byte // what the families want the next agent's to know; guarded by Agent.mu
+
+	resumed bool   // another agent has supervised it before
+	began   string // fingerprint of the policy when the container began; "": it had none
 
 	ready    chan struct{} // closed when the rest is set
 	choice   choice
@@ -42,7 +47,7 @@ type supervision struct {
 // A server is one listener being served.
 type server struct {
 	*emulate.Server
-	src *tracked
+	src source
 }
 
 // setup gets what the container's listeners share. What cannot be had is a fault, and denies.
@@ -74,24 +79,29 @@ func (c *supervision) prepare(s *State) error {
 	if c.targets, err = unotify.NewTargets(unotify.TargetsOptions{}); err != nil {
 		return err
 	}
-	if c.choice, err = choose(s, c.a.o); err != nil {
-		return err
+	if c.choice.policy == "" { // a container that goes on has chosen
+		if c.choice, err = choose(s, c.a.o); err != nil {
+			return err
+		}
 	}
 	c.policy = c.a.policies.take(c.choice.policy)
 	c.start = c.policy.present.Load()
-	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Watched: c.watched(), Logger: c.log})
+	c.began = cmp.Or(c.began, c.start.print)
+	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Watched: c.watched(), Logger: c.log,
+		Kept: c.kept, Keep: c.keep})
 	return err
 }
 
-// watched says whether the kernel filter is known to notify all calls that change what a caller is.
+// watched says whether the kernel filter is known to notify all calls that change what a caller is. Of a container that another agent has
+// supervised it is not known which of them are under way: they may have been left to the kernel, and end at any time.
 func (c *supervision) watched() bool {
 	v := c.start
-	return v.err == nil && c.choice.print == v.print && notifiesAll(v.prog.Lists, perform.Watch())
+	return !c.resumed && v.err == nil && c.choice.print == v.print && notifiesAll(v.prog.Lists, perform.Watch())
 }
 
 // serve makes a server of a listener.
-func (c *supervision) serve(src emulate.Source) *server {
-	s := &server{src: track(src)}
+func (c *supervision) serve(src source) *server {
+	s := &server{src: src}
 	o := emulate.Options{Decider: c.decider(s.src), Sink: c.a.metrics.sink(c.sink), Logger: c.log, Deadline: c.a.o.Deadline,
 		Workers: c.a.o.Workers}
 	if c.targets != nil {
@@ -139,6 +149,17 @@ func (c *supervision) close() {
 	}
 }
 
+// counts are those of all of the container's listeners.
+func (c *supervision) counts() emulate.Statistics {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.ended
+	for r := range c.running {
+		s = sum(s, r.Statistics())
+	}
+	return s
+}
+
 // statistics are the counts of all of the container's listeners, and the calls that are pending.
 func (c *supervision) statistics() (s emulate.Statistics, listeners, pending int) {
 	c.mu.Lock()
@@ -146,7 +167,7 @@ func (c *supervision) statistics() (s emulate.Statistics, listeners, pending int
 	s = c.ended
 	for r := range c.running {
 		s = sum(s, r.Statistics())
-		pending += r.src.Pending()
+		pending += len(r.src.pending())
 	}
 	return s, len(c.running), pending
 }

@@ -18,6 +18,9 @@ type Room struct {
 	Targets *unotify.Targets
 	Watched bool // every call of perform.Watch is notified
 	Logger  hclog.Logger
+
+	Kept []byte       // what the families of another agent have learnt of the container
+	Keep func([]byte) // keeps it for the next agent's
 }
 
 // A ClosableFamily is a family of calls that holds something until the container has ended.
@@ -40,7 +43,7 @@ func Families() []Maker {
 			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 		{container.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
+			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep}))
 		}},
 		{fakeroot.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stead-project/stead/internal/version"
 )
 
 // controlHandler is for the socket that `stead agent ps` asks.
@@ -19,7 +21,24 @@ func (a *Agent) controlHandler() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(a.Containers()) //nolint:errcheck // the client is gone
 	})
+	mux.HandleFunc("GET /agent", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(Incarnation{a.generation, version.String()}) //nolint:errcheck // the client is gone
+	})
+	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Upgrade(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
 	return mux
+}
+
+// An Incarnation tells agents apart that run one after another in one process.
+type Incarnation struct {
+	Generation int    `json:"generation"`
+	Version    string `json:"version"`
 }
 
 func (a *Agent) metricsHandler() http.Handler { return a.metricsMux() }
@@ -48,9 +67,23 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	const patience = 10 * time.Second
 	s := &http.Server{Handler: h, ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10}
-	defer context.AfterFunc(ctx, func() { s.Close() })()
+	ended := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		defer close(ended)
+		end(s)
+	})()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
+	<-ended
 	return nil
+}
+
+// end lets answers under way be written.
+func end(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		s.Close() //nolint:errcheck // it ends
+	}
 }

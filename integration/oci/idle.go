@@ -20,29 +20,73 @@ import (
 // It outlives its listener: a call of a target that died may still be looked after when the last server has ended, and must not meet
 // whatever has the descriptor's number then.
 type listenerSource struct {
-	size int // of the kernel's notification
+	size int          // of the kernel's notification
+	book *ledger      // nil: nobody receives from it here
+	open atomic.Int64 // receivers
 	mu   sync.RWMutex
 	l    *unotify.Listener // nil: closed
 }
 
-// fromListener takes the listener over.
-func fromListener(l *unotify.Listener) (*listenerSource, error) {
+// fromListener takes the listener over, and begins a ledger.
+func fromListener(l *unotify.Listener) (*listenerSource, error) { return fromLedger(l, newLedger()) }
+
+// fromLedger takes both over. Without a ledger nobody can receive from the source that another agent would have to answer.
+func fromLedger(l *unotify.Listener, book *ledger) (*listenerSource, error) {
 	sizes, err := unotify.NotifSizes()
 	if err != nil {
 		l.Close()
+		book.close()
 		return nil, err
 	}
-	return &listenerSource{l: l, size: max(notifSize, int(sizes.Notification))}, nil
+	return &listenerSource{l: l, book: book, size: max(notifSize, int(sizes.Notification))}, nil
 }
 
-// close closes the listener: whoever still waits for an answer gets ENOSYS.
+// close closes the listener: whoever still waits for an answer gets ENOSYS, unless somebody else has it too.
 func (s *listenerSource) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.l != nil {
-		s.l.Close()
-		s.l = nil
+	if s.l == nil {
+		return
 	}
+	s.l.Close()
+	s.l = nil
+	s.book.close()
+}
+
+// duplicate implements source.
+func (s *listenerSource) duplicate() (fd int, err error) {
+	err = s.with(0, func(l *unotify.Listener) error {
+		fd, err = unix.FcntlInt(uintptr(l.FD()), unix.F_DUPFD_CLOEXEC, 3)
+		return err
+	})
+	return fd, err
+}
+
+// receiving implements source.
+func (s *listenerSource) receiving() bool { return s.open.Load() > 0 }
+
+// pending implements source.
+func (s *listenerSource) pending() []uint64 {
+	if s.book == nil {
+		return nil
+	}
+	s.sweep()
+	return s.book.pending()
+}
+
+// sweep looks for calls that have gone.
+func (s *listenerSource) sweep() {
+	for _, id := range s.book.pending() {
+		s.Valid(id) //nolint:errcheck // it notes that the call has gone
+	}
+}
+
+// over notes that a call has ended, if it has.
+func (s *listenerSource) over(id uint64, answered bool, err error) error {
+	if s.book != nil && (answered && err == nil || errors.Is(err, unotify.ErrGone)) {
+		s.book.end(id)
+	}
+	return err
 }
 
 // with lends the listener.
@@ -57,12 +101,12 @@ func (s *listenerSource) with(id uint64, use func(*unotify.Listener) error) erro
 
 // Valid implements emulate.Source.
 func (s *listenerSource) Valid(id uint64) error {
-	return s.with(id, func(l *unotify.Listener) error { return l.Valid(id) })
+	return s.over(id, false, s.with(id, func(l *unotify.Listener) error { return l.Valid(id) }))
 }
 
 // Respond implements emulate.Source.
 func (s *listenerSource) Respond(id uint64, r unotify.Response) error {
-	return s.with(id, func(l *unotify.Listener) error { return l.Respond(id, r) })
+	return s.over(id, true, s.with(id, func(l *unotify.Listener) error { return l.Respond(id, r) }))
 }
 
 // SetFlags implements emulate.Source.
@@ -77,20 +121,20 @@ func (s *listenerSource) AddFD(id uint64, fd int, o unotify.AddFDOptions) (n int
 		n, err = l.AddFD(id, fd, o)
 		return err
 	})
-	return n, err
+	return n, s.over(id, o.Send, err)
 }
 
 // NewReceiver implements emulate.Source.
 func (s *listenerSource) NewReceiver() (emulate.Receiver, error) {
 	var r emulate.Receiver
 	err := s.with(0, func(l *unotify.Listener) (err error) {
-		r, err = newReceiver(l.FD(), s.size)
+		r, err = newReceiver(s, l.FD())
 		return err
 	})
 	return r, err
 }
 
-func newReceiver(fd, size int) (*receiver, error) {
+func newReceiver(s *listenerSource, fd int) (*receiver, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -102,7 +146,8 @@ func newReceiver(fd, size int) (*receiver, error) {
 		unix.Close(ep)
 		return nil, err
 	}
-	return &receiver{fd: fd, ep: ep, ready: os.NewFile(uintptr(ep), "seccomp listener"), buf: make([]byte, size)}, nil
+	s.open.Add(1)
+	return &receiver{s: s, fd: fd, ep: ep, ready: os.NewFile(uintptr(ep), "seccomp listener"), slot: -1}, nil
 }
 
 // A receiver waits in poll(2) as long as notifications come, since changing places with a target there costs least (the kernel's
@@ -111,10 +156,12 @@ func newReceiver(fd, size int) (*receiver, error) {
 // Once the listener is readable, receiving does not wait: the kernel counts a notification that has gone meanwhile, and then there is
 // ENOENT (seccomp_notify_recv in kernel/seccomp.c).
 type receiver struct {
+	s     *listenerSource
 	fd    int
 	ep    int      // epoll instance with the listener, which Go's poller can wait for
 	ready *os.File // the same
-	buf   []byte
+	slot  int      // of the ledger, to receive into; -1: none
+	own   []byte   // instead of one
 	poll  [1]unix.PollFd
 	stop  atomic.Bool
 }
@@ -139,9 +186,11 @@ func (r *receiver) Receive(n *unotify.Notification) error {
 			}
 			continue
 		}
-		switch errno := receiveInto(r.fd, r.buf); errno {
+		buf := r.room()
+		switch errno := receiveInto(r.fd, buf); errno {
 		case 0:
-			*n = parseNotification(r.buf)
+			*n = parseNotification(buf)
+			r.took(n.ID)
 			return nil
 		case unix.EINTR:
 		case unix.ENOENT:
@@ -153,6 +202,32 @@ func (r *receiver) Receive(n *unotify.Notification) error {
 		}
 	}
 	return unotify.ErrInterrupted
+}
+
+// room is where the next notification goes: into the ledger, or, where that has no place for it, elsewhere.
+func (r *receiver) room() []byte {
+	book := r.s.book
+	if r.slot < 0 && book != nil && r.s.size <= slotSize {
+		if book.crowded() {
+			r.s.sweep()
+		}
+		r.slot = book.claim()
+	}
+	if r.slot >= 0 {
+		return book.room(r.slot)[:r.s.size]
+	}
+	if r.own == nil {
+		r.own = make([]byte, r.s.size)
+	}
+	return r.own
+}
+
+// took leaves the slot to the notification.
+func (r *receiver) took(id uint64) {
+	if r.slot >= 0 {
+		r.s.book.took(r.slot, id)
+		r.slot = -1
+	}
 }
 
 func (r *receiver) wait() (int16, error) {
@@ -194,4 +269,11 @@ func (r *receiver) Interrupt() {
 }
 
 // Close implements emulate.Receiver.
-func (r *receiver) Close() { r.ready.Close() }
+func (r *receiver) Close() {
+	if r.slot >= 0 {
+		r.s.book.unclaim(r.slot)
+		r.slot = -1
+	}
+	r.ready.Close()
+	r.s.open.Add(-1)
+}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -82,57 +81,6 @@ func removeStale(address *net.UnixAddr) error {
 		return fmt.Errorf("listen on %s: somebody serves it already; stop the other agent, or name another path", address.Name)
 	}
 	return os.Remove(address.Name)
-}
-
-// Activated gives the sockets that a service manager opened (sd_listen_fds(3)), by their names. It takes them over: they are not
-// handed on to children.
-func Activated() (map[string]*os.File, error) {
-	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
-		return nil, nil
-	}
-	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	names := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
-	const most, first = 16, 3
-	if err != nil || n < 0 || n > most || n != len(names) {
-		return nil, errors.New("the service manager hands over sockets without saying how many and which: set FileDescriptorName= for each")
-	}
-	files := map[string]*os.File{}
-	for i, name := range names {
-		unix.CloseOnExec(first + i)
-		files[name] = os.NewFile(uintptr(first+i), name)
-	}
-	return files, nil
-}
-
-// UnixListener makes a listener of a socket that was handed over.
-func UnixListener(f *os.File) (*net.UnixListener, error) {
-	l, err := net.FileListener(f)
-	f.Close()
-	if err != nil {
-		return nil, fmt.Errorf("socket %s: %w", f.Name(), err)
-	}
-	u, ok := l.(*net.UnixListener)
-	if !ok {
-		l.Close()
-		return nil, fmt.Errorf("socket %s is no unix socket", f.Name())
-	}
-	u.SetUnlinkOnClose(false) // it is the service manager's
-	return u, nil
-}
-
-// Notify tells a service manager how things are (sd_notify(3)): READY=1, STOPPING=1. Without one it does nothing.
-func Notify(state string) error {
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return nil
-	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		return fmt.Errorf("tell the service manager: %w", err)
-	}
-	defer conn.Close()
-	_, err = conn.Write([]byte(state))
-	return err
 }
 
 // maxThreads is for containers whose calls all block: some 130 threads each. The Go runtime would end the process at 10,000.

@@ -126,6 +126,7 @@ func lxcArgument(args []string) string {
 func (a *Agent) handshakeLXC(ctx context.Context, conn *net.UnixConn) {
 	defer a.recovered()
 	defer conn.Close()
+	a.shaking.Add(-1) // it may say nothing for long, and connects again where it must
 	who := peer(conn)
 	if a.monitors.Add(1) > int64(a.o.MaxListeners) {
 		a.log.Error("a monitor of LXC was refused: there are too many (--max-listeners)", "from_pid", who.Pid)
@@ -152,8 +153,15 @@ func (a *Agent) serveLXC(ctx context.Context, conn *net.UnixConn, uid uint32) er
 		first.listener.close()
 		return err
 	}
-	src.first, src.log = first, c.log
+	src.log = c.log
+	src.first.Store(first)
+	if err := a.hold(c, src); err != nil {
+		a.leave(c)
+		return err
+	}
+	defer a.drop(ctx, src)
 	a.serve(ctx, c, src)
+	a.drop(ctx, src)
 	src.close()
 	a.leave(c)
 	return nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,32 +20,37 @@ import (
 
 // An lxcSource receives notifications from a monitor of LXC. It is its own receiver.
 type lxcSource struct {
-	conn  *net.UnixConn
-	log   hclog.Logger
-	first *lxcRequest // received, and for the server
-	stop  atomic.Bool
-	buf   [maxLXC]byte
-	oob   [4096]byte
+	conn   *net.UnixConn
+	log    hclog.Logger
+	first  atomic.Pointer[lxcRequest] // received, and for the server
+	stop   atomic.Bool
+	handed atomic.Bool // to another agent
+	busy   atomic.Bool // somebody is in Receive
+	buf    [maxLXC]byte
+	oob    [4096]byte
 
-	mu      sync.Mutex
-	pending map[uint64]*lxcRequest // at most one, unless the monitor is another than LXC's
+	mu    sync.Mutex
+	calls map[uint64]*lxcRequest // at most one, unless the monitor is another than LXC's
 }
 
 func newLXCSource(conn *net.UnixConn, log hclog.Logger) *lxcSource {
-	return &lxcSource{conn: conn, log: log, pending: map[uint64]*lxcRequest{}}
+	return &lxcSource{conn: conn, log: log, calls: map[uint64]*lxcRequest{}}
 }
 
 // close gives the connection up: the monitor answers with ENOSYS what is pending, and what comes.
 func (s *lxcSource) close() {
+	if s.handed.Load() {
+		s.abandon()
+	}
 	s.conn.Close()
+	if r := s.first.Swap(nil); r != nil {
+		r.listener.close()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.first != nil {
-		s.first.listener.close()
-	}
-	for id, r := range s.pending {
+	for id, r := range s.calls {
 		r.listener.close()
-		delete(s.pending, id)
+		delete(s.calls, id)
 	}
 }
 
@@ -62,24 +69,32 @@ func (s *lxcSource) Interrupt() {
 // Close implements emulate.Receiver: the source outlives its receivers.
 func (s *lxcSource) Close() {}
 
+// receiving implements source.
+func (s *lxcSource) receiving() bool { return s.busy.Load() }
+
 // Receive implements emulate.Receiver.
 func (s *lxcSource) Receive(n *unotify.Notification) error {
-	r := s.first
-	s.first = nil
+	s.busy.Store(true)
+	defer s.busy.Store(false)
+	r := s.first.Swap(nil)
 	if r == nil {
 		var err error
 		if r, err = s.next(); err != nil {
 			return err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old := s.pending[r.n.ID]; old != nil {
-		old.listener.close() // the monitor has given it up
-	}
-	s.pending[r.n.ID] = r
+	s.keep(r)
 	*n = r.n
 	return nil
+}
+
+func (s *lxcSource) keep(r *lxcRequest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.calls[r.n.ID]; old != nil {
+		old.listener.close() // the monitor has given it up
+	}
+	s.calls[r.n.ID] = r
 }
 
 // lookAfter is how often calls are looked for whose targets have died: nobody answers those, and the monitor would wait.
@@ -124,7 +139,7 @@ func (s *lxcSource) next() (*lxcRequest, error) {
 func (s *lxcSource) until() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pending) == 0 {
+	if len(s.calls) == 0 {
 		return time.Time{}
 	}
 	return time.Now().Add(lookAfter)
@@ -132,17 +147,17 @@ func (s *lxcSource) until() time.Time {
 
 // sweep answers for calls that have gone.
 func (s *lxcSource) sweep() {
-	s.mu.Lock()
-	ids := make([]uint64, 0, len(s.pending))
-	for id := range s.pending {
-		ids = append(ids, id)
-	}
-	s.mu.Unlock()
-	for _, id := range ids {
+	for _, id := range s.ids() {
 		if s.Valid(id) != nil {
 			s.answer(id, unotify.Response{Errno: unix.ENOSYS}) //nolint:errcheck // the connection ends then
 		}
 	}
+}
+
+func (s *lxcSource) ids() []uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.calls))
 }
 
 // adopt keeps a message's listener, and closes the other descriptors. lxc-attach brings another listener to the same monitor, whose
@@ -161,14 +176,37 @@ func adopt(oob []byte) (*listenerSource, error) {
 		return nil, fmt.Errorf("the last descriptor: %w", err)
 	}
 	fds[lxcListener] = -1
-	return fromListener(l)
+	return fromLedger(l, nil)
+}
+
+// pending implements source.
+func (s *lxcSource) pending() []uint64 {
+	s.sweep()
+	return s.ids()
+}
+
+// duplicate implements source: another agent goes on with the connection.
+func (s *lxcSource) duplicate() (int, error) {
+	s.handed.Store(true)
+	return duplicate(s.conn)
+}
+
+// abandon answers what nobody will answer any more: on a connection that stays open the monitor would wait for it.
+func (s *lxcSource) abandon() {
+	if r := s.first.Swap(nil); r != nil {
+		s.keep(r)
+	}
+	for _, id := range s.ids() {
+		s.log.Warn("a call fails with ENOSYS, since it did not end before the agent did", "notification", id)
+		s.answer(id, unotify.Response{Errno: unix.ENOSYS}) //nolint:errcheck // the connection ends then
+	}
 }
 
 // use lends the listener of a pending call; one that nobody has any more is gone.
 func (s *lxcSource) use(id uint64) *listenerSource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.pending[id]; r != nil {
+	if r := s.calls[id]; r != nil {
 		return r.listener
 	}
 	return &listenerSource{}
@@ -189,11 +227,11 @@ func (s *lxcSource) Respond(id uint64, r unotify.Response) error {
 func (s *lxcSource) answer(id uint64, to unotify.Response) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.pending[id]
+	r := s.calls[id]
 	if r == nil {
 		return &unotify.OpError{Op: "respond through LXC", ID: id, Err: unix.ENOENT}
 	}
-	delete(s.pending, id)
+	delete(s.calls, id)
 	defer r.listener.close()
 	if _, err := s.conn.Write(r.reply(to)); err != nil {
 		return fmt.Errorf("respond through LXC's monitor: %w", err)

@@ -53,6 +53,12 @@ func stead(t testing.TB) string {
 // process is a rig whose agent is a process of its own.
 func process(t testing.TB, args ...string) (*rig, *exec.Cmd) {
 	t.Helper()
+	return agentOf(t, stead(t), args...)
+}
+
+// agentOf is one of another program.
+func agentOf(t testing.TB, program string, args ...string) (*rig, *exec.Cmd) {
+	t.Helper()
 	needRoot(t)
 	dir, err := os.MkdirTemp("", "stead-oci")
 	if err != nil {
@@ -61,7 +67,7 @@ func process(t testing.TB, args ...string) (*rig, *exec.Cmd) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := &rig{t: t, dir: dir, log: &logBuffer{}}
 	r.write("web", webPolicy)
-	cmd := exec.Command(stead(t), append([]string{"agent", "--log-level", "info", "--policies", dir, "--listen", dir + "/agent.sock",
+	cmd := exec.Command(program, append([]string{"agent", "--log-level", "info", "--policies", dir, "--listen", dir + "/agent.sock",
 		"--lxc-listen", dir + "/lxc.sock", "--records", dir + "/recs/"}, args...)...)
 	cmd.Stderr = r.log
 	if err := cmd.Start(); err != nil {

@@ -67,7 +67,7 @@ func (c *supervision) filter(v *revision) string {
 		return ""
 	case c.choice.print == v.print:
 		return FilterCurrent
-	case c.choice.print == "" && (c.start.err != nil || c.start.print == v.print):
+	case c.choice.print == "" && (c.began == "" || c.began == v.print):
 		return FilterAssumed
 	}
 	return FilterOlder
@@ -84,7 +84,7 @@ func (c *supervision) explain(r reloaded) {
 
 // stale names calls that the kernel filter decides otherwise than the new version would.
 func (c *supervision) stale(v *revision) string {
-	if c.start.err != nil || c.choice.print != "" && c.choice.print != c.start.print {
+	if c.start.err != nil || c.began != c.start.print || c.choice.print != "" && c.choice.print != c.start.print {
 		return "unknown: the filter was made from a version that this agent has not seen"
 	}
 	ids := changes(c.start.prog.Lists, v.prog.Lists).IDs()
