@@ -2,9 +2,7 @@ package oci
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,20 +14,21 @@ func notify(path, state string, fds ...int) error {
 	if path == "" {
 		return nil
 	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("tell the service manager: %w", err)
 	}
-	defer conn.Close()
+	defer unix.Close(fd)
+	const patience = 5 // seconds
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: patience})
+	if err != nil {
+		return fmt.Errorf("tell the service manager: %w", err)
+	}
 	var oob []byte
 	if len(fds) > 0 {
 		oob = unix.UnixRights(fds...)
 	}
-	const patience = 5 * time.Second
-	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
-	if _, _, err := conn.WriteMsgUnix([]byte(state), oob, nil); err != nil {
+	if err := unix.Sendmsg(fd, []byte(state), oob, &unix.SockaddrUnix{Name: path}, 0); err != nil {
 		return fmt.Errorf("tell the service manager: %w", err)
 	}
 	return nil
