@@ -324,8 +324,8 @@ func (a *Agent) goOn(ctx context.Context, c *supervision, src source, book *ledg
 // lostReason is in the records of calls that an agent had received, and has not answered.
 const lostReason = "the agent ended before it answered; whether the call was performed is not known"
 
-// answerLost answers the calls that the agent before had received: the kernel delivers none twice, so they would wait for ever. Of calls that
-// were not received it lets nobody answer (EINPROGRESS, seccomp_notify_send in kernel/seccomp.c).
+// answerLost answers the calls that the agent before had received: the kernel delivers none twice, so they would wait for ever. Calls that nobody
+// has received are neither valid nor to be answered (seccomp_notify_id_valid and seccomp_notify_send in kernel/seccomp.c).
 func (c *supervision) answerLost(src *listenerSource, book *ledger) {
 	var lost uint64
 	for _, n := range book.left() {
@@ -335,7 +335,7 @@ func (c *supervision) answerLost(src *listenerSource, book *ledger) {
 		ev := lostEvent(n)
 		err := src.with(n.ID, func(l *unotify.Listener) error { return l.Respond(n.ID, unotify.Response{Errno: unix.ENOSYS}) })
 		if err != nil {
-			continue // it has gone, or nobody had received it
+			continue // it has gone
 		}
 		lost++
 		c.sink.Record(&ev)

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/unotify"
 )
 
 // A manager does for an agent what systemd does: it has the socket, keeps what it is told to keep, and starts the program again with it.
@@ -459,26 +462,37 @@ func properLedger(t testing.TB) int {
 	return fd
 }
 
-// TestForgedSlots: ids that nobody has received are not answered, whatever a ledger says.
+// TestForgedSlots: a call that nobody has received is not answered for the dead, whatever a ledger says.
 func TestForgedSlots(t *testing.T) {
 	m := newManager(t)
-	m.run()
-	m.kill()
 	x := start(t, making)
+	x.say("/forbidden")
+	buf := make([]byte, notifSize)
+	if errno := receiveInto(x.Listener.FD(), buf); errno != 0 {
+		t.Fatal(errno)
+	}
+	n := parseNotification(buf)
+	if err := x.Listener.Respond(n.ID, unotify.Response{Errno: unix.EDOM}); err != nil {
+		t.Fatal(err)
+	}
+	x.wantLine("out of domain")
 	at := properLedger(t)
 	book, err := openLedger(dupOf(t, at))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range maxSlots {
-		for j := range book.room(i) {
-			book.room(i)[j] = byte(i + j)
-		}
+		binary.NativeEndian.PutUint64(book.room(i), n.ID+uint64(i)) // ids are counted (seccomp_do_user_notification in kernel/seccomp.c)
+		book.room(i)[20] = byte(i)
 	}
 	book.put(headHigh, 1<<31)
 	book.close()
 	x.say("/forbidden")
-	time.Sleep(50 * time.Millisecond) // it waits to be received
+	eventually(t, "the call", func() bool {
+		p := []unix.PollFd{{Fd: int32(x.Listener.FD()), Events: unix.POLLIN}}
+		n, err := unix.Poll(p, 0)
+		return err == nil && n == 1
+	})
 	m.put(storeName(1), at, dupOf(t, x.Listener.FD()))
 	x.Listener.Close()
 	m.run()
