@@ -240,7 +240,8 @@ type target struct {
 }
 
 func numbers(names ...string) (list []int) {
-	known := map[string]int{"mkdir": unix.SYS_MKDIRAT, "openat": unix.SYS_OPENAT, "execve": unix.SYS_EXECVE}
+	known := map[string]int{"mkdir": unix.SYS_MKDIRAT, "openat": unix.SYS_OPENAT, "execve": unix.SYS_EXECVE, "mount": unix.SYS_MOUNT,
+		"umount2": unix.SYS_UMOUNT2}
 	for _, n := range names {
 		list = append(list, known[n])
 	}
