@@ -75,7 +75,8 @@ func (p plan) enter() int {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.environ(), os.Stdout, os.Stderr
-	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
+	runtime.LockOSThread() // the signal comes when the thread ends
+	attr := &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL, Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
 	if p.Seen {
 		attr.Cloneflags &^= unix.CLONE_NEWCGROUP
 	}
