@@ -17,6 +17,7 @@ type Result struct {
 	exact       bool // close fd before the target goes on
 	final       bool
 	reason      string // the supervisor refuses it
+	note        string // for the record
 	out         [2]Out
 	more        []Out
 }
@@ -90,6 +91,12 @@ func (r Result) Final() Result {
 // Refused makes a failure a refusal of the supervisor's own, with its reason for the record.
 func (r Result) Refused(reason string) Result {
 	r.reason = reason
+	return r
+}
+
+// Because says in the call's record why the result is what it is, where an errno does not.
+func (r Result) Because(why string) Result {
+	r.note = why
 	return r
 }
 

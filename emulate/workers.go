@@ -234,6 +234,9 @@ func (s *Server) interrupted(j *job, r Result) Result {
 
 // deliver gives the target its result.
 func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
+	if r.note != "" {
+		ev.Decision.Note = r.note
+	}
 	switch r = s.fill(ev, id, r); r.kind {
 	case resultValue:
 		s.answer(ev, id, r.value, 0)

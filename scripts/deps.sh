@@ -9,7 +9,7 @@ items() {
 	build) echo "go cc seccomp pkgconfig" ;;
 	demo) echo "go cc seccomp pkgconfig busybox setpriv mkfs.ext4? runc?" ;;
 	bench) echo "go cc seccomp pkgconfig strace git python3 make proot?" ;;
-	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 keyctl? man2? multilib?" ;;
+	test) echo "go cc seccomp pkgconfig busybox strace git python3 curl procps setpriv script make rsync sqlite3 fuse2fs squashfuse fusermount3 mksquashfs keyctl? man2? multilib?" ;;
 	runtimes) echo "runc crun podman conmon ctr lxc-start newuidmap" ;;
 	*) die "unknown group of dependencies: $1 (build, demo, test, bench, runtimes)" ;;
 	esac
@@ -56,6 +56,10 @@ packages() {
 	apt-get:script) echo bsdutils ;;
 	apt-get:man2) echo manpages-dev ;;
 	*:mkfs.ext4) echo e2fsprogs ;;
+	dnf:fuse2fs) echo e2fsprogs fuse2fs ;;
+	apt-get:fuse2fs | pacman:fuse2fs) echo fuse2fs e2fsprogs ;;
+	*:fusermount3) echo fuse3 ;;
+	*:mksquashfs) echo squashfs-tools ;;
 	*:ctr) echo containerd ;;
 	*:lxc-start) echo lxc ;;
 	*:keyctl) echo keyutils ;;

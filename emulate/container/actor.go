@@ -96,6 +96,15 @@ func (o *op) actor(k actorKind) (*actor, syscall.Errno) {
 	return a, 0
 }
 
+// lose ends the call's actor of a kind; the call gets another one if it needs one.
+func (o *op) lose(k actorKind) {
+	o.interrupt.Lock()
+	defer o.interrupt.Unlock()
+	if a := o.actors[k].Swap(nil); a != nil {
+		o.f.pool.end(a)
+	}
+}
+
 // start makes an actor, and makes sure that it is where the caller was: between looking and becoming, another thread of the caller may
 // have changed the root that they share.
 func (p *pool) start(o *op, k actorKind) (*actor, error) {
@@ -141,7 +150,7 @@ func (a *actor) become(o *op, target unotify.Target, id *standin.Identity, k act
 	var late []joining
 	if k == granted || k == layers {
 		var err error
-		if late, err = a.joinEarly(o, target); err != nil {
+		if late, err = a.joinEarly(o, target, joinable()); err != nil {
 			return err
 		}
 		defer closeAll(late)
@@ -151,10 +160,8 @@ func (a *actor) become(o *op, target unotify.Target, id *standin.Identity, k act
 	if err := a.task.Become(want); err != nil {
 		return err
 	}
-	for _, j := range late {
-		if errno := a.join(j); errno != 0 {
-			return fmt.Errorf("join the caller's %s namespace: %w", j.name, errno)
-		}
+	if err := a.joinLate(late); err != nil {
+		return err
 	}
 	return a.settle(o)
 }
@@ -190,23 +197,23 @@ func closeAll(list []joining) {
 	}
 }
 
-func joinable() [3]struct {
+// A nsKind is a kind of namespace that can be joined by itself.
+type nsKind struct {
 	ns   int
 	kind unotify.NamespaceKind
 	flag uintptr
-} {
-	return [3]struct {
-		ns   int
-		kind unotify.NamespaceKind
-		flag uintptr
-	}{{nsNet, unotify.NetNamespace, unix.CLONE_NEWNET}, {nsIPC, unotify.IPCNamespace, unix.CLONE_NEWIPC},
+}
+
+// joinable are those that a new sysfs, mqueue, cgroup or network file system shows.
+func joinable() []nsKind {
+	return []nsKind{{nsNet, unotify.NetNamespace, unix.CLONE_NEWNET}, {nsIPC, unotify.IPCNamespace, unix.CLONE_NEWIPC},
 		{nsCgroup, unotify.CgroupNamespace, unix.CLONE_NEWCGROUP}}
 }
 
-// joinEarly joins the namespaces that a new sysfs, mqueue, cgroup or network file system shows, as far as the supervisor itself may. The
-// others can be joined by whoever has rights in the caller's user namespace: they are returned.
-func (a *actor) joinEarly(o *op, target unotify.Target) (late []joining, err error) {
-	for _, n := range joinable() {
+// joinEarly joins namespaces as far as the supervisor itself may. The others can be joined by whoever has rights in the caller's user
+// namespace: they are returned.
+func (a *actor) joinEarly(o *op, target unotify.Target, kinds []nsKind) (late []joining, err error) {
+	for _, n := range kinds {
 		if !o.foreign(n.ns) {
 			continue
 		}
@@ -225,6 +232,16 @@ func (a *actor) joinEarly(o *op, target unotify.Target) (late []joining, err err
 	return late, nil
 }
 
+// joinLate joins what was left over.
+func (a *actor) joinLate(late []joining) error {
+	for _, j := range late {
+		if errno := a.join(j); errno != 0 {
+			return fmt.Errorf("join the caller's %s namespace: %w", j.name, errno)
+		}
+	}
+	return nil
+}
+
 func (a *actor) join(j joining) syscall.Errno {
 	_, errno := a.call(unix.SYS_SETNS, j.file.Fd(), j.flag)
 	return errno
@@ -240,6 +257,10 @@ func (a *actor) settle(o *op) error {
 	if errno != 0 {
 		return fmt.Errorf("enter a task's descriptors in proc: %w", errno)
 	}
+	return a.sameRoot(o)
+}
+
+func (a *actor) sameRoot(o *op) error {
 	root, errno := a.root()
 	if errno != 0 {
 		return fmt.Errorf("look at a task's root: %w", errno)

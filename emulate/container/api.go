@@ -64,6 +64,9 @@ func fsopen(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	s := o.text(0)
+	if o.programFor(s.Text()) != "" {
+		return emulate.Errno(unix.ENOSYS) // programs mount by mount(2), so their callers have to
+	}
 	t := o.f.types[s.Text()]
 	call, errno := o.creator(t)
 	if errno != 0 {

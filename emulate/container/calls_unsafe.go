@@ -56,6 +56,20 @@ func (a *actor) openat2(dir int, path string, how *unix.OpenHow) (int, syscall.E
 	return opened(a.call(unix.SYS_OPENAT2, uintptr(dir), text, uintptr(unsafe.Pointer(&a.how)), unsafe.Sizeof(a.how)))
 }
 
+// wait waits for a child of the program's parent: for its end, or for its being stopped.
+func (p *program) wait() (pid int, status unix.WaitStatus, errno syscall.Errno) {
+	const any = ^uintptr(0)
+	r, errno := p.parent.call(unix.SYS_WAIT4, any, uintptr(unsafe.Pointer(&p.waited)), unix.WALL, 0)
+	return int(r), p.waited, errno
+}
+
+// write writes a short text.
+func (a *actor) write(fd int, text string) syscall.Errno {
+	a.text = append(a.text[:0], text...)
+	_, errno := a.call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(a.text))), uintptr(len(a.text)))
+	return errno
+}
+
 // root says where the actor's root is. Only the actor itself may always know (ptrace(2), "Ptrace access mode checking").
 func (a *actor) root() (place, syscall.Errno) {
 	a.text = append(a.text[:0], '/', 0)
@@ -141,6 +155,12 @@ func namespaceID(fd int) (id uint64) {
 		return 0
 	}
 	return id
+}
+
+// answer asks a file system's server for something. It may never answer.
+func (a *actor) answer(fd int) syscall.Errno {
+	_, errno := a.call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&a.fs)))
+	return errno
 }
 
 // words is memory for an array of 64-bit numbers, as the kernel wants them.

@@ -21,5 +21,9 @@
 // The caller gets the reading end of a pipe instead, whose inode number only this package can redeem, and whose last copy's end
 // is seen at the other end.
 //
+// File systems that a rule has a program serve (policy.Grant.FUSE) are mounted by that program, which is the container's own and is started
+// as the caller would start it: fuse.go says what it is told and waits for, program.go how it is started, program_like.go what it has to
+// be like.
+//
 // Linux 5.12 for all of it; 5.8 for mount(2) and umount2(2) alone.
 package container

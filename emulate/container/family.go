@@ -16,6 +16,7 @@ import (
 	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
+	"github.com/stead-project/stead/unotify/standin"
 )
 
 // Options of a Family. Only Targets is needed.
@@ -29,6 +30,11 @@ type Options struct {
 	// OwnMounts allows mounting for callers in the supervisor's own mount namespace. They are in no container; what they mount is the
 	// machine's.
 	OwnMounts bool
+	// Programs is what programs are under that a rule has serve file systems (policy.Grant.FUSE); nil: none is started, and what they would
+	// serve is not mounted.
+	Programs *Confinement
+	// Patience is how long one may take to mount; 0: 20 s.
+	Patience time.Duration
 	// Modprobe loads kernel modules; "": /sbin/modprobe.
 	Modprobe string
 
@@ -52,6 +58,8 @@ type Family struct {
 	own     *view
 	book    *callerbook.Book[view] // of callers; nil: they are looked at for every call
 	pool    pool
+	parents standin.Starter // of programs: tasks without a filter of their own, which the programs would inherit
+	serving atomic.Int32    // programs that were started and are supervised
 	given   registry
 	opened  contexts
 	initial initialMounts
@@ -66,7 +74,11 @@ type Family struct {
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc. The
 // supervisor must be non-dumpable (PR_SET_DUMPABLE(2const)) before it performs anything; see package standin.
 func New(o Options) (*Family, error) {
-	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes(), closed: make(chan struct{})}
+	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes(), closed: make(chan struct{}),
+		parents: standin.Starter{Options: standin.Options{Futex: true}}}
+	if f.o.Patience <= 0 {
+		f.o.Patience = usual
+	}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
@@ -105,6 +117,7 @@ func (f *Family) open() error {
 func (f *Family) Close() error {
 	close(f.closed)
 	f.pool.close()
+	f.parents.Close() //nolint:errcheck // the tasks end with us
 	f.given.close()
 	f.opened.close()
 	for _, fd := range []int{f.proc, f.fds} {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,10 +37,12 @@ type plan struct {
 	Drop     bool // without CAP_SYS_ADMIN and CAP_MKNOD
 	PID      bool // in a pid namespace of its own
 	Chroot   bool
-	Inside   bool   // it is in its namespaces already
-	Group    string // the control group that it begins in
-	Seen     bool   // in the supervisor's control group namespace
-	Peers    bool   // its mounts stay what they are when its mount namespace is made
+	Inside   bool     // it is in its namespaces already
+	Group    string   // the control group that it begins in
+	Seen     bool     // in the supervisor's control group namespace
+	Peers    bool     // its mounts stay what they are when its mount namespace is made
+	FUSE     bool     // everybody may use /dev/fuse
+	Groups   []string // directories of control groups that it is in
 	Args     []string
 }
 
@@ -73,6 +76,12 @@ func (p plan) enter() int {
 	if p.Group != "" {
 		must("control group", os.WriteFile(p.Group+"/cgroup.procs", []byte("0"), 0))
 	}
+	if p.FUSE {
+		openFUSE()
+	}
+	for _, dir := range p.Groups {
+		must("control group", os.WriteFile(dir+"/cgroup.procs", []byte("0"), 0))
+	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.environ(), os.Stdout, os.Stderr
 	runtime.LockOSThread() // the signal comes when the thread ends
@@ -85,7 +94,7 @@ func (p plan) enter() int {
 		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
 		if os.Getuid() == 0 {
 			attr.UidMappings, attr.GidMappings = ids, ids
-			attr.Credential = &syscall.Credential{}
+			attr.Credential, attr.GidMappingsEnableSetgroups = &syscall.Credential{}, true
 		} else {
 			attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 			attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
@@ -100,6 +109,18 @@ func (p plan) enter() int {
 		return 1
 	}
 	return 0
+}
+
+// openFUSE gives whoever is started from this thread a /dev/fuse that everybody may use.
+func openFUSE() {
+	runtime.LockOSThread()
+	must("unshare", unix.Unshare(unix.CLONE_NEWNS|unix.CLONE_FS))
+	must("private mounts", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	must("work directory", unix.Mount("work", "/media", "tmpfs", 0, "mode=755"))
+	unix.Umask(0)
+	must("device", unix.Mknod("/media/fuse", unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))))
+	unix.Umask(0o22)
+	must("/dev/fuse", unix.Mount("/media/fuse", "/dev/fuse", "", unix.MS_BIND, ""))
 }
 
 // run is the program in the container.
@@ -128,6 +149,9 @@ func (p plan) run() {
 	}
 	if !ok {
 		s, ok = viewScenarios()[p.Scenario]
+	}
+	if !ok {
+		s, ok = fuseScenarios()[p.Scenario]
 	}
 	if !ok {
 		must("scenario", fmt.Errorf("no %q", p.Scenario))
@@ -296,7 +320,11 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 	defer targets.Close()
 	s.options.Targets = targets
 	s.options.Logger = hclog.New(&hclog.LoggerOptions{Output: testWriter{t}, Level: hclog.Debug})
-	family, err := New(s.options)
+	var programs served
+	defer programs.wait(t)
+	var family *Family
+	s.options.Programs = &Confinement{Filter: func() ([]unix.SockFilter, error) { return s.filter(family), nil }, Serve: programs.serve}
+	family, err = New(s.options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,8 +351,8 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		s.grant.As = policy.AsSupervisor
 		decide = func(r *policy.Request) policy.Decision { return s.everything(family, r) }
 	}
-	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: decider(decide), Table: table,
-		Targets: emulate.FromTargets(targets), Logger: s.options.Logger})
+	programs.options = emulate.Options{Decider: decider(decide), Table: table, Targets: emulate.FromTargets(targets), Logger: s.options.Logger}
+	server := emulate.New(emulate.FromListener(child.Listener), programs.options)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background()) }()
 	if s.pid != nil {
@@ -367,6 +395,42 @@ func (s supervision) filter(f *Family) []unix.SockFilter {
 	return append([]unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 4},
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: arch.Native().Audit()},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF}}, filter...)
+}
+
+// served are the listeners of programs that the supervisor has started.
+type served struct {
+	options emulate.Options
+	all     sync.WaitGroup
+	faults  atomic.Int64
+}
+
+func (s *served) serve(l *unotify.Listener, around func(policy.Decider) policy.Decider, ended func()) {
+	o := s.options
+	o.Decider = around(o.Decider)
+	s.all.Go(func() {
+		defer ended()
+		s.serveOne(l, o)
+	})
+}
+
+func (s *served) serveOne(l *unotify.Listener, o emulate.Options) {
+	defer l.Close()
+	server := emulate.New(emulate.FromListener(l), o)
+	if err := server.Serve(context.Background()); err != nil {
+		s.faults.Add(1)
+	}
+	if n := server.Statistics(); n.Failed+n.Panics > 0 {
+		s.faults.Add(1)
+	}
+}
+
+// wait waits until all of them have ended: nothing outlives its container.
+func (s *served) wait(t testing.TB) {
+	t.Helper()
+	s.all.Wait()
+	if n := s.faults.Load(); n > 0 {
+		t.Errorf("%d servers of programs failed", n)
+	}
 }
 
 type decider func(r *policy.Request) policy.Decision

@@ -15,9 +15,10 @@ import (
 	"github.com/stead-project/stead/unotify"
 )
 
-// mountFlags are mount(2)'s, without the magic number that they had before Linux 2.4 (path_mount() of fs/namespace.c).
-func (o *op) mountFlags() uint64 {
-	flags := o.arg(3)
+func (o *op) mountFlags() uint64 { return withoutMagic(o.arg(3)) }
+
+// withoutMagic are mount(2)'s flags without the magic number that they had before Linux 2.4 (path_mount() of fs/namespace.c).
+func withoutMagic(flags uint64) uint64 {
 	if flags&unix.MS_MGC_MSK == unix.MS_MGC_VAL {
 		flags &^= unix.MS_MGC_MSK
 	}
@@ -71,6 +72,9 @@ func (o *op) sourceIsPath() bool {
 // slowMount: what is in memory only is mounted at once.
 func (o *op) slowMount() bool {
 	flags := o.mountFlags()
+	if changeOf(flags) == mounting && o.programFor(o.text(2).Text()) != "" {
+		return true
+	}
 	t := o.f.typeOf(o.text(2).Text())
 	return changeOf(flags) == mounting && t != nil && (t.made != inside || len(t.fds) > 0) || changeOf(flags) == remounting && flags&unix.MS_BIND == 0
 }
@@ -95,6 +99,9 @@ func mount(o *op) emulate.Result {
 		return o.plainMount(o.pointer(0), o.pointer(2), flags, o.data())
 	case moving:
 		return o.plainMount(o.source(), o.pointer(2), flags, o.data())
+	}
+	if program := o.programFor(o.text(2).Text()); program != "" && o.pins[0].state == held {
+		return o.serveBy(program, flags|o.grant.Force)
 	}
 	return o.mountNew(flags | o.grant.Force)
 }

@@ -215,9 +215,9 @@ func peerGroup(mount [][]byte) []byte {
 // mountOf are the fields of the line that the target's mountinfo has of a place's mount; nil: it has none, since the mount is not below
 // the caller's root, or is nowhere.
 func (o *op) mountOf(fd int) [][]byte {
-	st, ok := statOf(fd, unix.STATX_MNT_ID)
+	st, _ := statOf(fd, unix.STATX_MNT_ID)
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
-	if !ok || err != nil {
+	if st.Mask&unix.STATX_MNT_ID == 0 || err != nil {
 		return nil
 	}
 	id := []byte(strconv.FormatUint(st.Mnt_id, 10))

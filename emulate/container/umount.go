@@ -144,7 +144,11 @@ func (m *mountPoint) still() bool {
 func mountAt(dir int, name string) (id uint64, root bool) {
 	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
 	var st unix.Statx_t
-	if err := unix.Statx(dir, name, flags, statxMount, &st); err != nil {
+	err := unix.Statx(dir, name, flags, statxMount, &st)
+	if err == unix.EACCES { // see statOf
+		err = unix.Statx(dir, name, flags, 0, &st)
+	}
+	if err != nil {
 		return 0, false
 	}
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0

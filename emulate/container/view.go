@@ -11,7 +11,8 @@ import (
 	"github.com/stead-project/stead/unotify"
 )
 
-// The namespaces that mounting depends on: where the mount goes, who owns it, and what proc, sysfs, mqueue and cgroup file systems show.
+// The namespaces that mounting depends on: where the mount goes, who owns it, and what proc, sysfs, mqueue and cgroup file systems show;
+// and the one more that a program is in.
 const (
 	nsUser = iota
 	nsMount
@@ -19,10 +20,13 @@ const (
 	nsIPC
 	nsCgroup
 	nsPID
+	nsUTS
 	numNS
 )
 
-func nsNames() [numNS]string { return [numNS]string{"user", "mnt", "net", "ipc", "cgroup", "pid"} }
+func nsNames() [numNS]string {
+	return [numNS]string{"user", "mnt", "net", "ipc", "cgroup", "pid", "uts"}
+}
 
 // A view is what a caller is, and where. Nobody changes it: it may be remembered.
 type view struct {
@@ -103,10 +107,15 @@ func placeOf(st *unix.Statx_t) place {
 	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
 }
 
-// statOf describes what a descriptor refers to, without asking a file system's server.
+// statOf describes what a descriptor refers to, without asking a file system's server. False: FUSE tells only who mounted it (fs/fuse/dir.c,
+// fuse_getattr()); of its mount the kernel tells everybody who asks for nothing else.
 func statOf(fd int, mask int) (st unix.Statx_t, ok bool) {
 	const flags = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
-	return st, unix.Statx(fd, "", flags, unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask, &st) == nil
+	err := unix.Statx(fd, "", flags, unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask, &st)
+	if err == unix.EACCES {
+		unix.Statx(fd, "", flags, 0, &st) //nolint:errcheck // then nothing is known
+	}
+	return st, err == nil
 }
 
 // kindOf is the type of file that a descriptor refers to, 0 if that cannot be told.

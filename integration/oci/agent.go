@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
 )
 
 // Options of an Agent. Only Policies and Load are needed.
@@ -50,7 +52,10 @@ type Agent struct {
 	monitors atomic.Int64   // of LXC, connected
 	stopped  atomic.Bool
 	reloads  sync.Mutex
-	shaking  atomic.Int64 // connections of runtimes whose containers are not known yet
+
+	programs    context.Context // of what is started for containers: the agent serves
+	endPrograms func()
+	shaking     atomic.Int64 // connections of runtimes whose containers are not known yet
 
 	store       store
 	generation  int                     // of agents in this process
@@ -81,7 +86,8 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{o: o, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
+	programs, endPrograms := context.WithCancel(context.Background())
+	a := &Agent{o: o, programs: programs, endPrograms: endPrograms, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
 		waiting: waiting{max: o.MaxWaiting}, ended: map[string]emulate.Statistics{}, holds: map[source]*hold{},
 		store: serviceStore(), upgrading: make(chan struct{})}
 	a.metrics = newMetrics(a)
@@ -138,6 +144,7 @@ type Sockets struct {
 func (a *Agent) Serve(ctx context.Context, s Sockets) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(ctx, a.endPrograms)()
 	taking, takeNoMore := context.WithCancel(ctx)
 	defer takeNoMore()
 	watch, err := watchDir(a.o.Policies)
@@ -277,7 +284,7 @@ func (a *Agent) handshake(ctx context.Context, conn *net.UnixConn) {
 	defer a.drop(ctx, src)
 	conn.Close() // runtimes that wait for it go on
 	leave()
-	a.serve(ctx, c, src)
+	a.serve(ctx, c, src, nil)
 	a.drop(ctx, src)
 	src.close()
 	a.leave(c)
@@ -333,11 +340,8 @@ func (a *Agent) join(s *State, uid uint32, lxc bool) (*supervision, error) {
 func (a *Agent) find(s *State, uid uint32, lxc bool) (c *supervision, found bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped.Load() {
-		return nil, false, errors.New("the agent is being stopped")
-	}
-	if a.listeners >= a.o.MaxListeners {
-		return nil, false, fmt.Errorf("there are %d listeners, the most that are served (--max-listeners)", a.listeners)
+	if err := a.room(); err != nil {
+		return nil, false, err
 	}
 	a.listeners++
 	a.serving.Add(1)
@@ -358,12 +362,60 @@ func (a *Agent) begin(s *State, uid uint32, lxc bool) *supervision {
 }
 
 // serve serves one listener to its end.
-func (a *Agent) serve(ctx context.Context, c *supervision, src source) {
-	s := c.serve(src)
+func (a *Agent) serve(ctx context.Context, c *supervision, src source, around func(policy.Decider) policy.Decider) {
+	s := c.serve(src, around)
 	if err := s.Serve(ctx); err != nil && ctx.Err() == nil {
 		c.log.Error("a listener is no longer served: its calls fail with ENOSYS", "error", err)
 	}
 	c.leave(s)
+}
+
+// adopt serves the listener of a program that was started for a container, as one of the container's.
+func (a *Agent) adopt(ctx context.Context, c *supervision, l *unotify.Listener, around func(policy.Decider) policy.Decider, ended func()) {
+	src, err := fromListener(l)
+	if err == nil {
+		err = a.another(c)
+	}
+	if err != nil {
+		if src != nil {
+			src.close()
+		}
+		ended()
+		c.log.Error("a program that was started is not supervised: its notified calls fail with ENOSYS", "error", err)
+		return
+	}
+	go func() {
+		defer a.recovered()
+		defer src.close()
+		a.serve(ctx, c, src, around)
+		src.close()
+		ended()
+		a.leave(c)
+	}()
+}
+
+// another makes room for one listener more of a container that is there.
+func (a *Agent) another(c *supervision) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.room(); err != nil {
+		return err
+	}
+	a.listeners++
+	a.serving.Add(1)
+	c.users++
+	return nil
+}
+
+// room says whether another listener can be served. It needs the lock.
+func (a *Agent) room() error {
+	if a.stopped.Load() {
+		return errors.New("the agent is being stopped")
+	}
+	if a.listeners >= a.o.MaxListeners {
+		return fmt.Errorf("there are %d listeners, the most that are served (--max-listeners)", a.listeners)
+	}
+	return nil
 }
 
 // leave lets go of a container with its last listener.

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/audit"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/perform"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
@@ -88,7 +90,7 @@ func (c *supervision) prepare(s *State) error {
 	c.start = c.policy.present.Load()
 	c.began = cmp.Or(c.began, c.start.print)
 	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Watched: c.watched(), Logger: c.log,
-		Kept: c.kept, Keep: c.keep})
+		Kept: c.kept, Keep: c.keep, Programs: c.confinement()})
 	return err
 }
 
@@ -99,10 +101,25 @@ func (c *supervision) watched() bool {
 	return !c.resumed && v.err == nil && c.choice.print == v.print && notifiesAll(v.prog.Lists, perform.Watch())
 }
 
-// serve makes a server of a listener.
-func (c *supervision) serve(src source) *server {
+// confinement is what programs are under that are started for the container: the filter of the policy that it began with, which its own was
+// exported from, whatever the runtime made of that. A later version may notify less of what changes a caller.
+func (c *supervision) confinement() *container.Confinement {
+	return &container.Confinement{
+		Filter: func() ([]unix.SockFilter, error) { return c.start.filter() },
+		Serve: func(l *unotify.Listener, around func(policy.Decider) policy.Decider, ended func()) {
+			c.a.adopt(c.a.programs, c, l, around, ended)
+		},
+	}
+}
+
+// serve makes a server of a listener. around changes the container's decider; nil: nothing does.
+func (c *supervision) serve(src source, around func(policy.Decider) policy.Decider) *server {
 	s := &server{src: src}
-	o := emulate.Options{Decider: c.decider(s.src), Sink: c.a.metrics.sink(c.sink), Logger: c.log, Deadline: c.a.o.Deadline,
+	d := c.decider(s.src)
+	if around != nil {
+		d = around(d)
+	}
+	o := emulate.Options{Decider: d, Sink: c.a.metrics.sink(c.sink), Logger: c.log, Deadline: c.a.o.Deadline,
 		Workers: c.a.o.Workers}
 	if c.targets != nil {
 		o.Targets = emulate.FromTargets(c.targets)

@@ -21,6 +21,8 @@ type Room struct {
 
 	Kept []byte       // what the families of another agent have learnt of the container
 	Keep func([]byte) // keeps it for the next agent's
+	// Programs is what programs are under that are started for the container; nil: none is.
+	Programs *container.Confinement
 }
 
 // A ClosableFamily is a family of calls that holds something until the container has ended.
@@ -43,7 +45,7 @@ func Families() []Maker {
 			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
 		}},
 		{container.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep}))
+			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep, Programs: r.Programs}))
 		}},
 		{fakeroot.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))

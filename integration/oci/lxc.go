@@ -160,7 +160,7 @@ func (a *Agent) serveLXC(ctx context.Context, conn *net.UnixConn, uid uint32) er
 		return err
 	}
 	defer a.drop(ctx, src)
-	a.serve(ctx, c, src)
+	a.serve(ctx, c, src, nil)
 	a.drop(ctx, src)
 	src.close()
 	a.leave(c)

@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
+	"github.com/stead-project/stead/policy/filter"
 )
 
 // A Loader loads and compiles a policy file for containers.
@@ -59,6 +61,18 @@ func (v *revision) number() uint64 {
 		return 0
 	}
 	return v.prog.Version
+}
+
+// filter is the kernel's part.
+func (v *revision) filter() ([]unix.SockFilter, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	built, err := filter.BuildLists(v.prog.Lists)
+	if err != nil {
+		return nil, err
+	}
+	return built.Program, nil
 }
 
 func newPolicies(dir string, load Loader, log hclog.Logger) *policies {

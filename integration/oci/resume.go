@@ -315,7 +315,7 @@ func (a *Agent) goOn(ctx context.Context, c *supervision, src source, book *ledg
 	if l, ok := src.(*listenerSource); ok {
 		c.answerLost(l, book)
 	}
-	a.serve(ctx, c, src)
+	a.serve(ctx, c, src, nil)
 	a.drop(ctx, src)
 	src.close()
 	a.leave(c)

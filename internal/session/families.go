@@ -38,7 +38,7 @@ func add[F interface {
 
 // performers makes what performs calls. The supervisor's memory, which tasks with a target's rights share, is closed to others
 // (ptrace(2), "Ptrace access mode checking"). What was made before an error is returned with it.
-func performers(targets *unotify.Targets, o *Options) (list families, err error) {
+func performers(targets *unotify.Targets, o *Options, p *programs) (list families, err error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("protect the supervisor's memory: %w", err)
 	}
@@ -46,7 +46,7 @@ func performers(targets *unotify.Targets, o *Options) (list families, err error)
 	if list, err = add(list, files, err); err != nil {
 		return list, err
 	}
-	containers, err := container.New(container.Options{Targets: targets, Watched: true, Logger: o.Logger})
+	containers, err := container.New(container.Options{Targets: targets, Watched: true, Logger: o.Logger, Programs: p.confinement(o)})
 	if list, err = add(list, containers, err); err != nil || !pretendsRoot(o.Server.As) {
 		return list, err
 	}

@@ -74,8 +74,9 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	defer child.Listener.Close()
 	o.Server.Killable = killable
 	o.Server.Targets = emulate.FromTargets(targets)
+	programs := &programs{ctx: ctx, targets: targets}
 	if o.Perform {
-		families, err := performers(targets, &o)
+		families, err := performers(targets, &o, programs)
 		defer families.close()
 		if err != nil {
 			return Status{}, err
@@ -84,14 +85,15 @@ func Run(ctx context.Context, o Options) (Status, error) {
 			return Status{}, err
 		}
 	}
+	programs.o = o
 	if o.Decider != nil {
 		o.Server.Decider = o.Decider(NewAsker(targets, child.Listener))
 	}
 	o.Server.Decider = notePrivileges(o.Server.Decider, o.Logger)
-	return supervise(ctx, o, j, child)
+	return supervise(ctx, o, j, child, programs)
 }
 
-func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Child) (Status, error) {
+func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Child, others *programs) (Status, error) {
 	server := emulate.New(emulate.FromListener(child.Listener), o.Server)
 	served := make(chan error, 1)
 	go func() {
@@ -101,6 +103,7 @@ func supervise(ctx context.Context, o Options, j *jobControl, child *launch.Chil
 	}()
 	status := Status{Wait: j.follow(child.PID)}
 	err := <-served
+	others.wait()
 	child.Release()
 	status.ExecError, status.Statistics = child.ExecError(), server.Statistics()
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -9,6 +9,15 @@
  * apart from the carrier's and closes the child's copy. The carrier sees the number, sends the descriptor to the supervisor
  * and exits. Thanks to CLONE_PARENT the child is the supervisor's own child.
  *
+ * A program for somebody else (STEAD_OTHER) is started by a task that is what the program is to be, in the supervisor's place:
+ *
+ *   task --vfork--> carrier --clone(CLONE_PARENT | CLONE_FILES)--> child
+ *
+ * The child is a copy then, and has the supervisor's memory no longer in common with it: as soon as it is in somebody's control group, what
+ * that group runs out of must not end the supervisor. Only the job is shared. The child says that it is ready, and waits: the supervisor
+ * moves it to where it belongs and looks at it, and it goes on when it is told to. It has no descriptor, signal or limit of the
+ * supervisor's.
+ *
  * It is C because carrier and child run in the supervisor's memory (a copy of a Go process costs several times as much as
  * the whole start), where no Go code may run, and because only a constructor can see the signal dispositions and limits that
  * the process was started with, before the Go runtime changes them.
@@ -23,6 +32,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -37,6 +47,13 @@
 
 #if !defined(SYS_landlock_restrict_self) && !defined(__mips__) && !defined(__alpha__)
 #define SYS_landlock_restrict_self 446 /* the same number everywhere else since Linux 5.13 */
+#endif
+#if !defined(SYS_close_range) && !defined(__mips__) && !defined(__alpha__)
+#define SYS_close_range 436 /* the same number everywhere else since Linux 5.9 */
+#endif
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
 #endif
 
 /* The kernel's struct sigaction, which is not the C library's. */
@@ -86,17 +103,17 @@ static int failed(struct stead_job *job, int stage, long ret)
 }
 
 /* restore_signals: no handler of ours may run in our memory in another process. execve would keep SIG_IGN and the mask. */
-static void restore_signals(void)
+static void restore_signals(uint64_t ignored, const uint64_t *mask)
 {
 	struct kernel_sigaction act;
 	for (int sig = 1; sig <= 64; sig++) {
 		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
 		memset(&act, 0, sizeof act);
-		act.handler = (void *)(start.ignored >> (sig - 1) & 1 ? SIG_IGN : SIG_DFL);
+		act.handler = (void *)(ignored >> (sig - 1) & 1 ? SIG_IGN : SIG_DFL);
 		sys(SYS_rt_sigaction, sig, (long)&act, 0, SIGSET_BYTES, 0);
 	}
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)start.mask, 0, SIGSET_BYTES, 0);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGSET_BYTES, 0);
 }
 
 static int session(struct stead_job *job)
@@ -117,7 +134,7 @@ static void close_again(void)
 
 void stead_restore_start(void)
 {
-	restore_signals();
+	restore_signals(start.ignored, start.mask);
 	close_again();
 }
 
@@ -136,6 +153,51 @@ static int restrict_self(struct stead_job *job)
 	return failed(job, STAGE_LANDLOCK, sys(SYS_landlock_restrict_self, job->landlock, job->landlock_flags, 0, 0, 0));
 }
 
+/* started gives the program what this process was started with. */
+static int started(struct stead_job *job)
+{
+	/* Go raises the soft limit; a hard limit lowered since the start makes this fail, and then the raised one is right. */
+	sys(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&start.nofile, 0, 0);
+	restore_signals(start.ignored, start.mask);
+	if (!job->fds)
+		close_again();
+	return 0;
+}
+
+/* die_with_parent: whoever has the task's ids may stop or kill it, and these processes; nothing is to be left half-started. */
+static void die_with_parent(void) { sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }
+
+/* others gives it nothing of that. */
+static int others(struct stead_job *job)
+{
+	const uint64_t none[2] = {0, 0};
+	die_with_parent();
+	restore_signals(0, none);
+	return 0;
+}
+
+/* limit comes late: what the supervisor's memory takes may be more than the program is to have, which is only asked of new memory. */
+static int limit(struct stead_job *job)
+{
+	for (int i = 0; i < job->nlimits; i++)
+		if (failed(job, STAGE_LIMITS, sys(SYS_prlimit64, 0, i, (long)&job->limits[i], 0, 0)))
+			return 1;
+	return 0;
+}
+
+/* await_admission: the message tells the supervisor who sends it, by the number that it knows the sender by (SO_PASSCRED). */
+static int await_admission(struct stead_job *job)
+{
+	char byte = 0;
+	if (!(job->flags & STEAD_OTHER))
+		return 0;
+	long n = sys6(SYS_sendto, job->sock, (long)&byte, 1, MSG_NOSIGNAL, 0, 0);
+	if (n == 1)
+		n = sys(SYS_read, job->sock, (long)&byte, 1, 0, 0);
+	sys(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here on it may outlive the task */
+	return failed(job, STAGE_ADMIT, n == 1 ? 0 : n < 0 ? n : -ECANCELED);
+}
+
 static int prepare(struct stead_job *job)
 {
 	if (session(job))
@@ -144,12 +206,9 @@ static int prepare(struct stead_job *job)
 		return 1;
 	if (job->deathsig)
 		sys(SYS_prctl, PR_SET_PDEATHSIG, job->deathsig, 0, 0, 0);
-	/* Go raises the soft limit; a hard limit lowered since the start makes this fail, and then the raised one is right. */
-	sys(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&start.nofile, 0, 0);
-	restore_signals();
-	if (!job->fds)
-		close_again();
-	return no_new_privs(job) || restrict_self(job);
+	if (job->flags & STEAD_OTHER ? others(job) : started(job))
+		return 1;
+	return no_new_privs(job) || restrict_self(job) || limit(job) || await_admission(job);
 }
 
 static long install_filter(struct stead_job *job)
@@ -160,8 +219,8 @@ static long install_filter(struct stead_job *job)
 /* make_room closes what execve would close: a low limit may leave no number for the listener. The table is not the supervisor's. */
 static void make_room(struct stead_job *job)
 {
-	for (long fd = 3; fd < (long)start.nofile.rlim_cur && fd < 1024; fd++)
-		if (fd != job->sock && sys(SYS_fcntl, fd, F_GETFD, 0, 0, 0) == FD_CLOEXEC)
+	for (long fd = 3; fd < 1024; fd++)
+		if (fd != job->sock && !(job->flags & STEAD_OTHER && fd == job->pid) && sys(SYS_fcntl, fd, F_GETFD, 0, 0, 0) == FD_CLOEXEC)
 			sys(SYS_close, fd, 0, 0, 0, 0);
 }
 
@@ -222,16 +281,46 @@ static long place_fds(struct stead_job *job, int *moved)
 	return ret;
 }
 
+/* alive says whether the child has not ended. A copy of the supervisor's memory does not say it by CLONE_CHILD_CLEARTID. */
+static int alive(struct stead_job *job)
+{
+	struct pollfd end = {.fd = job->pid, .events = POLLIN};
+	if (!(job->flags & STEAD_OTHER))
+		return job->running;
+	struct timespec now = {0};
+	return sys(SYS_ppoll, (long)&end, 1, (long)&now, 0, SIGSET_BYTES) != 1;
+}
+
+/* close_others closes all descriptors but the job's: what the child does not have, nobody can keep open who stops it. */
+static long close_others(struct stead_job *job)
+{
+	long ret = 0;
+	int keep[2] = {job->sock, job->landlock};
+	if (keep[1] >= 0 && keep[1] < keep[0]) {
+		keep[0] = job->landlock;
+		keep[1] = job->sock;
+	}
+	unsigned int from = job->nfds;
+	for (int i = 0; i < 2 && ret >= 0; i++) {
+		if (keep[i] < 0)
+			continue;
+		if ((unsigned int)keep[i] > from)
+			ret = sys(SYS_close_range, from, keep[i] - 1, 0, 0, 0);
+		from = keep[i] + 1;
+	}
+	return ret < 0 ? ret : sys(SYS_close_range, from, ~0U, 0, 0, 0);
+}
+
 /* await_listener returns when the listener exists or the child has ended. The child cannot wake us: it may make no call. */
 static void await_listener(struct stead_job *job)
 {
 	struct timespec pause = {.tv_nsec = 20000};
 	sys(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0); /* else a pause takes 50 microseconds more (PR_SET_TIMERSLACK(2const)) */
-	while (job->listener < 0 && job->running)
+	while (job->listener < 0 && alive(job))
 		sys(SYS_futex, (long)&job->running, FUTEX_WAIT, 1, (long)&pause, 0);
 }
 
-static long send_listener(struct stead_job *job)
+static long send_descriptor(struct stead_job *job, int fd)
 {
 	char byte = 0;
 	struct iovec iov = {&byte, 1};
@@ -244,7 +333,7 @@ static long send_listener(struct stead_job *job)
 	control.h.cmsg_len = CMSG_LEN(sizeof(int));
 	control.h.cmsg_level = SOL_SOCKET;
 	control.h.cmsg_type = SCM_RIGHTS;
-	*(int *)CMSG_DATA(&control.h) = job->listener;
+	*(int *)CMSG_DATA(&control.h) = fd;
 	return sys(SYS_sendmsg, job->sock, (long)&msg, MSG_NOSIGNAL, 0, 0);
 }
 
@@ -252,16 +341,22 @@ static int carrier(void *arg)
 {
 	struct stead_job *job = arg;
 	int moved[job->nfds > 0 ? job->nfds : 1];
+	if (job->flags & STEAD_OTHER)
+		die_with_parent();
 	if (job->fds && failed(job, STAGE_FDS, place_fds(job, moved)))
 		goto out;
+	if (job->flags & STEAD_OTHER && failed(job, STAGE_FDS, close_others(job)))
+		goto out;
 	/* CLONE_PARENT takes the carrier's own exit signal, SIGCHLD. */
-	int pid = clone(child, job->child_stack, CLONE_VM | CLONE_FILES | CLONE_PARENT | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID,
-			job, &job->pid, NULL, &job->running);
+	int how = job->flags & STEAD_OTHER ? CLONE_PIDFD : CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID;
+	int pid = clone(child, job->child_stack, CLONE_FILES | CLONE_PARENT | how, job, &job->pid, NULL, &job->running);
 	if (failed(job, STAGE_CHILD, pid < 0 ? -errno : 0))
+		goto out;
+	if (job->flags & STEAD_OTHER && failed(job, STAGE_SEND, send_descriptor(job, job->pid)))
 		goto out;
 	await_listener(job);
 	if (job->listener >= 0)
-		failed(job, STAGE_SEND, send_listener(job));
+		failed(job, STAGE_SEND, send_descriptor(job, job->listener));
 out:
 	sys(SYS_exit_group, 0, 0, 0, 0, 0);
 	return 0;
@@ -271,7 +366,7 @@ int stead_start(struct stead_job *job)
 {
 	uint64_t all[2] = {~0ULL, ~0ULL}, old[2];
 	job->listener = -1;
-	job->running = 1;
+	job->running = !(job->flags & STEAD_OTHER);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)all, (long)old, SIGSET_BYTES, 0);
 	int pid = clone(carrier, job->carrier_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, job);
 	int error = pid < 0 ? errno : 0;
@@ -286,3 +381,5 @@ int stead_start(struct stead_job *job)
 		;
 	return job->error;
 }
+
+long stead_start_here(void *job) { return -(long)stead_start(job); }

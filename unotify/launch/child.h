@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 /*
  * One start of a program under a filter. The Go side allocates it outside the Go heap and frees it when the child no longer
@@ -24,18 +25,26 @@ struct stead_job {
 	unsigned int landlock_flags;
 	unsigned int filter_flags;
 	struct sock_fprog prog;
+	const struct rlimit *limits; /* of every resource, or NULL: what the process was started with */
+	int nlimits;
 	int sock; /* where the listener is sent */
 	char *carrier_stack, *child_stack; /* their upper ends */
 
 	/* what came of it; written by the other processes */
-	volatile int pid;      /* of the child */
+	volatile int pid;      /* of the child; with STEAD_OTHER a pidfd of it in the carrier's table */
 	volatile int listener; /* number in the carrier's table, -1 before it exists */
 	volatile int stage;    /* STAGE_*, of the error */
 	volatile int error;    /* errno of the step that failed, or 0 */
 	volatile int running;  /* 1 until the kernel clears it, when the child executes or ends */
 };
 
-enum { STEAD_SETPGID = 1, STEAD_SETSID = 2, STEAD_CTTY = 4, STEAD_NEW_PRIVS = 8 };
+enum {
+	STEAD_SETPGID = 1,
+	STEAD_SETSID = 2,
+	STEAD_CTTY = 4,
+	STEAD_NEW_PRIVS = 8,
+	STEAD_OTHER = 16, /* the program is somebody else's: see the comment in child.c */
+};
 
 enum {
 	STAGE_CLONE = 1,
@@ -45,6 +54,8 @@ enum {
 	STAGE_DIR,
 	STAGE_NNP,
 	STAGE_LANDLOCK,
+	STAGE_LIMITS,
+	STAGE_ADMIT,
 	STAGE_FILTER,
 	STAGE_SEND,
 	STAGE_EXEC,
@@ -52,6 +63,9 @@ enum {
 
 /* Starts the job; 0, or an errno with job->stage set. On success the listener waits in the socket's other end. */
 int stead_start(struct stead_job *job);
+
+/* The same, as a function that a task can be handed which shares the memory; the program is the task's child. */
+long stead_start_here(void *job);
 
 /* Gives this thread and process the signals and descriptors 0 to 2 that the process was started with: for an execve of its own. */
 void stead_restore_start(void);

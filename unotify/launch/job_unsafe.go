@@ -25,6 +25,8 @@ const (
 	stageDir     = C.STAGE_DIR
 	stageNNP     = C.STAGE_NNP
 	stageLock    = C.STAGE_LANDLOCK
+	stageLimits  = C.STAGE_LIMITS
+	stageAdmit   = C.STAGE_ADMIT
 	stageFilter  = C.STAGE_FILTER
 	stageSend    = C.STAGE_SEND
 	stageExec    = C.STAGE_EXEC
@@ -46,6 +48,7 @@ type job struct {
 	next int // first free byte
 	c    *C.struct_stead_job
 	kept jobResult // what free keeps
+	lost bool      // who has started it ended: somebody may still use the memory
 }
 
 type jobResult struct {
@@ -68,7 +71,11 @@ func newJob(o Options, sock int) (*job, error) {
 	if err := noNUL(o.Path, o.Dir, args, env); err != nil {
 		return nil, err
 	}
-	mem, err := unix.Mmap(-1, 0, jobSize(o, args, env), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	kind := unix.MAP_PRIVATE
+	if o.By != nil {
+		kind = unix.MAP_SHARED // the child is a copy
+	}
+	mem, err := unix.Mmap(-1, 0, jobSize(o, args, env), unix.PROT_READ|unix.PROT_WRITE, kind|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("allocate memory for a new process: %w", err)
 	}
@@ -90,7 +97,7 @@ func noNUL(path, dir string, args, env []string) error {
 
 // jobSize is an upper bound of what fill takes.
 func jobSize(o Options, args, env []string) int {
-	n := int(unsafe.Sizeof(C.struct_stead_job{})) + 2*stackSize + 8*len(o.Filter) + 4*len(o.Files) + len(o.Path) + len(o.Dir) + 4096
+	n := int(unsafe.Sizeof(C.struct_stead_job{})) + 2*stackSize + 8*len(o.Filter) + 16*len(o.Limits) + 4*len(o.Files) + len(o.Path) + len(o.Dir) + 4096
 	for _, list := range [][]string{args, args, env} { // args again for the shell
 		for _, s := range list {
 			n += len(s) + 1 + 8
@@ -113,6 +120,7 @@ func (j *job) fill(o Options, args, env []string, sock int) {
 	}
 	j.fillFiles(o.Files)
 	j.fillFilter(o.Filter)
+	j.fillLimits(o.Limits)
 	j.c.filter_flags = C.uint(o.FilterFlags)
 	j.c.flags = flags(o)
 	j.c.pgid = C.int(o.Pgid)
@@ -128,7 +136,8 @@ func flags(o Options) (f C.int) {
 	for _, b := range []struct {
 		set  bool
 		flag C.int
-	}{{o.Setpgid, C.STEAD_SETPGID}, {o.Setsid, C.STEAD_SETSID}, {o.Setctty, C.STEAD_CTTY}, {o.KeepPrivileges, C.STEAD_NEW_PRIVS}} {
+	}{{o.Setpgid, C.STEAD_SETPGID}, {o.Setsid, C.STEAD_SETSID}, {o.Setctty, C.STEAD_CTTY}, {o.KeepPrivileges, C.STEAD_NEW_PRIVS},
+		{o.By != nil, C.STEAD_OTHER}} {
 		if b.set {
 			f |= b.flag
 		}
@@ -182,8 +191,24 @@ func (j *job) fillFilter(prog []unix.SockFilter) {
 	j.c.prog.filter = (*C.struct_sock_filter)(unsafe.Pointer(p))
 }
 
+// fillLimits: struct rlimit has 64-bit numbers on all machines that the C library is built for with 64-bit files.
+func (j *job) fillLimits(limits []unix.Rlimit) {
+	if limits == nil {
+		return
+	}
+	p := (*unix.Rlimit)(j.take(16 * len(limits)))
+	copy(unsafe.Slice(p, len(limits)), limits)
+	j.c.limits, j.c.nlimits = (*C.struct_rlimit)(unsafe.Pointer(p)), C.int(len(limits))
+}
+
 func (j *job) start() (stage int, errno syscall.Errno) {
 	errno = syscall.Errno(C.stead_start(j.c))
+	return int(j.c.stage), errno
+}
+
+func (j *job) startBy(by Runner) (stage int, errno syscall.Errno) {
+	_, errno = by.Run(uintptr(C.stead_start_here), uintptr(unsafe.Pointer(j.c)))
+	j.lost = errno == unix.ESRCH
 	return int(j.c.stage), errno
 }
 
@@ -206,7 +231,7 @@ func (j *job) result() (int, syscall.Errno) {
 // free gives the memory back, once. A child that still shares it keeps it (and the mapping is then left to the process's
 // end): that cannot be when the child has been waited for.
 func (j *job) free(started bool) {
-	if j.c == nil || (started && j.running()) {
+	if j.c == nil || j.lost || (started && j.running()) {
 		return
 	}
 	stage, errno := j.result()

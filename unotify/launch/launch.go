@@ -36,6 +36,16 @@ type Options struct {
 	Landlock      *os.File
 	LandlockFlags uint // of landlock_restrict_self(2)
 
+	// By makes another process start the program and be its parent: one that shares this process's memory, and has become what the program
+	// is to be. The program then has no descriptors but Files and starts with no signal blocked or ignored. Linux 5.11.
+	By Runner
+	// Admit, with By, is told of the process when it is all that it will be but for the filter and the program. It does not go on before
+	// Admit has come back, and not at all after an error.
+	Admit func(pid int) error
+	// Limits are the program's resource limits, by the numbers of getrlimit(2); nil: those that this process was started with (with By,
+	// those of that process).
+	Limits []unix.Rlimit
+
 	Files []*os.File // Files[i] becomes descriptor i, nil closes it; a nil slice leaves all inheritable descriptors as they are
 
 	Setsid    bool           // start a session
@@ -70,6 +80,8 @@ var stages = [...]string{
 	stageDir:     "change directory for",
 	stageNNP:     "set no_new_privs for",
 	stageLock:    "restrict with Landlock",
+	stageLimits:  "set limits for",
+	stageAdmit:   "be let execute",
 	stageFilter:  "install filter for",
 	stageSend:    "receive listener of",
 	stageExec:    "execute",
@@ -77,7 +89,8 @@ var stages = [...]string{
 
 // A Child is a started program. Its first notification may be the execve that makes it the program.
 type Child struct {
-	PID      int
+	PID      int // with By: not known, see Pidfd
+	Pidfd    int // with By: a descriptor of the process, the caller's to close
 	Listener *unotify.Listener
 	path     string
 	job      *job
@@ -101,29 +114,34 @@ func Start(o Options) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	stage, errno := j.start()
+	c := &Child{Pidfd: -1, path: o.Path, job: j, restricted: o.Landlock != nil}
+	var stage int
+	var errno syscall.Errno
+	if o.By == nil {
+		stage, errno = j.start()
+		c.PID = j.pid()
+	} else if stage, errno, err = c.startBy(o, ours, theirs); err != nil {
+		c.abandon()
+		return nil, err
+	}
 	runtime.KeepAlive(o.Files)
 	runtime.KeepAlive(o.Landlock)
-	c := &Child{PID: j.pid(), path: o.Path, job: j, restricted: o.Landlock != nil}
 	if errno != 0 && stage != stageExec {
 		c.abandon()
 		return nil, startError(stage, o.Path, errno)
 	}
-	fd, err := receiveListener(ours)
-	if err != nil {
+	if err := c.receive(ours); err != nil {
 		c.abandon()
 		return nil, &StartError{Stage: stages[stageSend], Path: o.Path, Err: err}
-	}
-	if c.Listener, err = unotify.FromFD(fd); err != nil {
-		unix.Close(fd)
-		c.abandon()
-		return nil, err
 	}
 	c.Listener.SetKillable(o.FilterFlags&unotify.FlagWaitKillableRecv != 0)
 	return c, nil
 }
 
 func startError(stage int, path string, errno syscall.Errno) error {
+	if stage == 0 { // whoever was to start it has ended
+		stage = stageClone
+	}
 	if stage == stageFilter && errno == unix.EBUSY {
 		return &StartError{Stage: stages[stage], Path: path, Err: fmt.Errorf(
 			"another seccomp listener supervises this process already, and the kernel allows one: %w", errno)}
@@ -151,26 +169,59 @@ func socketpair() (int, int, error) {
 	return p[0], p[1], nil
 }
 
-// receiveListener takes what the carrier sent before it exited; nothing there means that the child died on the way.
-func receiveListener(sock int) (int, error) {
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(sock, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+// receive takes what the carrier sent before it exited; nothing there means that the child died on the way.
+func (c *Child) receive(sock int) error {
+	fd, _, err := receiveDescriptor(sock, unix.MSG_DONTWAIT)
 	if err != nil {
-		return -1, err
+		return err
 	}
-	msgs, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(msgs) != 1 {
-		return -1, errors.New("process ended before it was supervised")
+	if c.Listener, err = unotify.FromFD(fd); err != nil {
+		unix.Close(fd)
 	}
-	fds, err := unix.ParseUnixRights(&msgs[0])
-	if err != nil || len(fds) != 1 {
-		return -1, errors.New("no descriptor in the message")
-	}
-	return fds[0], nil
+	return err
 }
 
-// abandon ends a half-started child.
+var errNothing = errors.New("process ended before it was supervised")
+
+// receiveDescriptor takes a message with one descriptor. pid is its sender's, where the socket tells, also of a message without one.
+func receiveDescriptor(sock, flags int) (fd, pid int, err error) {
+	oob := make([]byte, unix.CmsgSpace(4)+unix.CmsgSpace(unix.SizeofUcred))
+	got, n, _, _, err := unix.Recvmsg(sock, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|flags)
+	for errors.Is(err, unix.EINTR) {
+		got, n, _, _, err = unix.Recvmsg(sock, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|flags)
+	}
+	if err != nil {
+		return -1, 0, err
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return -1, 0, err
+	}
+	fd = -1
+	for i := range msgs {
+		if fds, err := unix.ParseUnixRights(&msgs[i]); err == nil && len(fds) == 1 {
+			fd = fds[0]
+		} else if who, err := unix.ParseUnixCredentials(&msgs[i]); err == nil {
+			pid = int(who.Pid)
+		}
+	}
+	switch {
+	case fd >= 0:
+		return fd, pid, nil
+	case got == 0:
+		pid = 0 // nobody sends any more
+	}
+	return -1, pid, errNothing
+}
+
+// abandon ends a half-started child. With By it is that process's to wait for: it makes no call that anybody could hold up before it
+// ends, or is killed here.
 func (c *Child) abandon() {
+	if c.Pidfd >= 0 {
+		unix.PidfdSendSignal(c.Pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // it may have ended
+		unix.Close(c.Pidfd)
+		c.Pidfd = -1
+	}
 	if c.PID > 0 {
 		unix.Kill(c.PID, unix.SIGKILL) //nolint:errcheck // it is our unreaped child
 		for {
@@ -179,7 +230,7 @@ func (c *Child) abandon() {
 			}
 		}
 	}
-	c.job.free(c.PID > 0)
+	c.job.free(c.job.pid() > 0)
 }
 
 // Executed says whether the child runs the program already (or has ended) and no longer shares the caller's memory.

@@ -43,6 +43,9 @@
 // Not taken from the target: its Landlock domain and other labels of security modules, its keyrings, resource limits, cgroups, network
 // and pid namespace, controlling terminal, no_new_privs and securebits.
 //
+// Executing: a task has the supervisor's memory, and so executes nothing. Package launch can have it start a copy of itself that does
+// (launch.Options.By); [Task.Limit] then gives it the capability sets that matter to who executes.
+//
 // A task that is stuck in the kernel where no signal reaches it keeps the supervisor's memory and descriptors, listeners among
 // them, beyond the supervisor's own end.
 //

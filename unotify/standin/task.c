@@ -127,6 +127,14 @@ static void report(struct stead_standin *box)
 		sys(SYS_futex, (long)&box->state, FUTEX_WAKE, 1, 0, 0);
 }
 
+/* carry_out makes the call, or runs a function of the supervisor's that keeps to the rules of this file. */
+static long carry_out(const struct stead_standin *box)
+{
+	if (box->nr == STANDIN_RUN)
+		return ((long (*)(void *))box->arg[0])((void *)box->arg[1]);
+	return sys6(box->nr, box->arg[0], box->arg[1], box->arg[2], box->arg[3], box->arg[4], box->arg[5]);
+}
+
 static int serve(void *arg)
 {
 	struct stead_standin *box = arg;
@@ -143,7 +151,7 @@ static int serve(void *arg)
 		await_call(box);
 		if (__atomic_load_n(&box->state, __ATOMIC_ACQUIRE) != STANDIN_CALL)
 			break;
-		box->ret = sys6(box->nr, box->arg[0], box->arg[1], box->arg[2], box->arg[3], box->arg[4], box->arg[5]);
+		box->ret = carry_out(box);
 	}
 out:
 	sys(SYS_exit_group, 0, 0, 0, 0, 0);

@@ -45,6 +45,15 @@ func (t *Task) Call(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, errno syscal
 	return t.call(nr, a0, a1, a2, a3, a4, a5)
 }
 
+// Run makes the task run a C function, long (*)(void *), which uses nothing of the thread-local storage and gives -errno if it fails. The
+// function and what it is given are not Go's memory.
+func (t *Task) Run(function, argument uintptr) (r uintptr, errno syscall.Errno) {
+	return t.Call(runFunction, function, argument, 0, 0, 0, 0)
+}
+
+// runFunction is STANDIN_RUN of task.h.
+const runFunction = ^uintptr(0)
+
 // begin allows interrupts. One that was sent during the call before may still be on its way: the kernel delivers what is pending
 // before it lets a system call return, so after one more call none is left that could come into this one.
 func (t *Task) begin() bool {

@@ -15,6 +15,9 @@ struct stead_standin {
 	long ret; /* -errno on failure */
 };
 
+/* In the place of a call's number: run the function arg[0] on arg[1]. */
+#define STANDIN_RUN (-1)
+
 /* The kernel's notification must fit into what the supervisor keeps for it. */
 #define STANDIN_NOTIFICATION_MAX 256
 
