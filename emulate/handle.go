@@ -130,7 +130,15 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 		return false
 	}
 	s.deliver(&l.ev, l.n.ID, r, l.injector())
+	unanswered(&l.ev, w)
 	return true
+}
+
+// unanswered tells a work that its result reached nobody.
+func unanswered(ev *audit.Event, w Work) {
+	if u, ok := w.(Unanswered); ok && ev.Outcome == audit.Gone {
+		u.Unanswered()
+	}
 }
 
 // decode reads the arguments, then makes sure that it was the target's memory: the thread id is the target's as long as its

@@ -146,6 +146,7 @@ func (s *Server) runJob(j *job, h *hands) {
 		return
 	}
 	s.deliver(&j.ev, j.n.ID, r, s)
+	unanswered(&j.ev, j.work)
 	s.record(&j.ev)
 }
 

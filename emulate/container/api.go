@@ -201,7 +201,11 @@ func fsconfig(o *op) emulate.Result {
 	if cmd == unix.FSCONFIG_CMD_CREATE {
 		defer o.f.opened.source(x.fd, -1, x.readOnly) // the file system has its device now
 	}
-	r, errno := call(unix.SYS_FSCONFIG, uintptr(fd), uintptr(cmd), o.pointer(2), o.pointer(3), uintptr(o.int(4)))
+	value := o.pointer(3)
+	if v, ok := o.ownID(option{key: key, value: o.text(3).Text()}); ok && cmd == unix.FSCONFIG_SET_STRING {
+		value = o.cstring(v.value)
+	}
+	r, errno := call(unix.SYS_FSCONFIG, uintptr(fd), uintptr(cmd), o.pointer(2), value, uintptr(o.int(4)))
 	return result(r, errno)
 }
 

@@ -62,6 +62,7 @@ type Family struct {
 	serving atomic.Int32    // programs that were started and are supervised
 	given   registry
 	opened  contexts
+	repeats repeats
 	initial initialMounts
 	loaded  programList
 	groups  groups
@@ -120,6 +121,7 @@ func (f *Family) Close() error {
 	f.parents.Close() //nolint:errcheck // the tasks end with us
 	f.given.close()
 	f.opened.close()
+	f.repeats.close()
 	for _, fd := range []int{f.proc, f.fds} {
 		if fd >= 0 {
 			unix.Close(fd)
@@ -157,7 +159,7 @@ func (f *Family) tidy() {
 			case <-f.closed:
 				return
 			case now := <-time.After(time.Second):
-				left = f.given.sweep() + f.opened.forget(f) + f.pool.expire(now)
+				left = f.given.sweep() + f.opened.forget(f) + f.pool.expire(now) + f.repeats.forget(now)
 			}
 		}
 		f.tidying.Store(false)

@@ -36,21 +36,23 @@ func (w want) check(t *testing.T, got []report) {
 
 func grantScenarios() map[string]scenario {
 	return map[string]scenario{
-		"devices":  {prepareTree, grantedDevices},
-		"trusted":  {prepareTree, grantedAttributes},
-		"forced":   {prepareTree, forcedFlags},
-		"proc":     {nil, ownProc},
-		"image":    {prepareTree, images},
-		"host":     {nil, func(c *container) { c.err("mount", unix.Mount("x", "/media", "tmpfs", 0, "")) }},
-		"nested":   {nil, nested},
-		"race":     {prepareTree, race},
-		"self":     {prepareTree, selfTricks},
-		"chown":    {nil, harmless},
-		"busy":     {prepareTree, busy},
-		"programs": {nil, programs},
-		"many":     {prepareTree, many},
-		"initial":  {prepareTree, initialMountsStay},
-		"refuse":   {prepareTree, refusedOptions},
+		"devices":   {prepareTree, grantedDevices},
+		"trusted":   {prepareTree, grantedAttributes},
+		"forced":    {prepareTree, forcedFlags},
+		"proc":      {nil, ownProc},
+		"image":     {prepareTree, images},
+		"host":      {nil, func(c *container) { c.err("mount", unix.Mount("x", "/media", "tmpfs", 0, "")) }},
+		"nested":    {nil, nested},
+		"race":      {prepareTree, race},
+		"self":      {prepareTree, selfTricks},
+		"chown":     {nil, harmless},
+		"busy":      {prepareTree, busy},
+		"programs":  {nil, programs},
+		"many":      {prepareTree, many},
+		"initial":   {prepareTree, initialMountsStay},
+		"refuse":    {prepareTree, refusedOptions},
+		"shown ids": {prepareTree, shownIDs},
+		"signals":   {prepareTree, signalled},
 	}
 }
 

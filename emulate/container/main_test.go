@@ -296,6 +296,7 @@ type supervision struct {
 	pid     func(pid int)                           // told of the program
 	narrow  bool                                    // every call of another ABI is notified, too
 	finder  mountFinder                             // the best that is used
+	signals bool                                    // any signal ends the program's waiting for an answer
 }
 
 var hideOnce sync.Once
@@ -335,8 +336,12 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	flags := uint(unotify.FlagWaitKillableRecv)
+	if s.signals {
+		flags = 0
+	}
 	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.filter(family),
-		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{nil, w, os.Stderr}})
+		FilterFlags: flags, Files: []*os.File{nil, w, os.Stderr}})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)

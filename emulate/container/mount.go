@@ -171,6 +171,9 @@ func (o *op) remount(flags uint64) emulate.Result {
 	if v := o.refusedOption(); v != "" {
 		return o.refuse("the policy refuses option " + v)
 	}
+	if text, changed := o.ownIDs(o.optionText()); changed && data > nowhere {
+		data = o.page(text)
+	}
 	if flags&unix.MS_BIND == 0 && o.machines(o.pins[0].fd) {
 		return o.refuse("the file system is the machine's too: only its mount can be changed (MS_REMOUNT with MS_BIND)")
 	}

@@ -47,6 +47,8 @@ type op struct {
 	pins      [2]pin                             // of row.paths
 	actors    [numActors]atomic.Pointer[actor]
 	interrupt sync.Mutex // held while an actor is interrupted, or given back
+	attempt   *attempt   // this call, if it is being performed
+	key       callKey    // of it
 	keep      [][]byte   // what the kernel reads and writes
 	open      []int      // closed at the end
 }
@@ -103,6 +105,7 @@ func (o *op) Grant(g *policy.Grant) {
 // End implements emulate.Work.
 func (o *op) End() {
 	o.release()
+	o.f.repeats.answered(o)
 	o.letGo()
 	if o.row != nil && o.row.large {
 		clear(o.pieces[:])
@@ -150,10 +153,17 @@ func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
 	if o.env.Valid() != nil {
 		return emulate.Errno(unix.EPERM) // nobody is there to be answered
 	}
+	switch old, later := o.f.repeats.begin(o, wait); {
+	case later:
+		return emulate.Later()
+	case old != nil:
+		return old.result
+	}
 	r := o.row.do(o)
 	if _, failed := r.Failed(); failed && o.why != "" {
 		r = r.Refused(o.why)
 	}
+	o.attempt.keep(r)
 	return r
 }
 
