@@ -21,7 +21,7 @@ func deviceRows() []row {
 	}
 }
 
-const mknodNote = "in a user namespace, the machine's device is bound to an empty file: the kernel makes no devices there"
+const mknodNote = "in a user namespace, where the file system has no devices, the machine's is bound to an empty file"
 
 // mknod: mode is its position; the device's number follows it.
 func mknod(mode int) func(o *op) emulate.Result {
@@ -35,6 +35,9 @@ func mknod(mode int) func(o *op) emulate.Result {
 			return o.makeNode(a, bits, dev)
 		}
 		if o.foreign(nsUser) {
+			if o.realDevice(a, bits, dev) {
+				return emulate.Return(0)
+			}
 			return result(0, o.bindDevice(a, bits, dev))
 		}
 		h, errno := o.actor(host)
@@ -57,6 +60,51 @@ func (o *op) mayMake(bits, dev uint32) bool {
 	}
 	major, minor := unix.Major(uint64(dev)), unix.Minor(uint64(dev))
 	return slices.ContainsFunc(list, func(d policy.Device) bool { return d.Is(kind, major, minor) })
+}
+
+// realDevice makes a device in a user namespace where it can be used: on a file system that the machine has mounted, such as a container's
+// root. It is the caller's then, and can be renamed as package managers do. Whether a file system has devices shows when one is opened
+// (path_nodev() of fs/namei.c), which the harmless ones bear.
+func (o *op) realDevice(a *actor, bits, dev uint32) bool {
+	harmless := func(d policy.Device) bool {
+		return d.Is(bits&unix.S_IFMT, unix.Major(uint64(dev)), unix.Minor(uint64(dev)))
+	}
+	h, errno := o.actor(host)
+	if errno != 0 || !slices.ContainsFunc(policy.HarmlessDevices(), harmless) {
+		return false
+	}
+	r := o.makeNode(h, bits, dev)
+	if _, bad := r.Failed(); bad {
+		return false
+	}
+	p := &o.pins[0]
+	place, errno := h.openat2(p.fd, p.name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC})
+	if errno != 0 {
+		return true // it has been renamed or removed already
+	}
+	defer unix.Close(place)
+	st, ok := statOf(place, unix.STATX_BASIC_STATS)
+	if !ok || unix.Mkdev(st.Rdev_major, st.Rdev_minor) != uint64(dev) || uint32(st.Mode)&unix.S_IFMT != bits&unix.S_IFMT {
+		return true // something else has its name
+	}
+	if o.usable(a, h, place, uint32(st.Mode)&0o7777) {
+		return true
+	}
+	a.call(unix.SYS_UNLINKAT, uintptr(p.fd), o.cstring(p.name), 0)
+	return false
+}
+
+// usable tries to open a device that the caller has just made. One that its owner may not read is readable meanwhile.
+func (o *op) usable(a, h *actor, place int, mode uint32) bool {
+	if mode&unix.S_IRUSR == 0 {
+		a.call(unix.SYS_FCHMODAT, atCwd, o.fdName(place), uintptr(mode|unix.S_IRUSR))
+		defer a.call(unix.SYS_FCHMODAT, atCwd, o.fdName(place), uintptr(mode))
+	}
+	fd, errno := h.openat2(unix.AT_FDCWD, itoa(place), &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC})
+	if errno == 0 {
+		unix.Close(fd)
+	}
+	return errno != unix.EACCES
 }
 
 func (o *op) makeNode(a *actor, bits, dev uint32) emulate.Result {

@@ -140,14 +140,10 @@ func (m *mountPoint) still() bool {
 	return root && id == m.mount
 }
 
-// mountAt is the id of the mount that is at a name in a directory, or that a descriptor is in, and whether that is the mount's root.
+// mountAt is the id of the mount that is at a name in a directory, or that a descriptor is in, and whether that is the mount's root. It is
+// told of others' FUSE, too: see statOf.
 func mountAt(dir int, name string) (id uint64, root bool) {
-	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
-	var st unix.Statx_t
-	err := unix.Statx(dir, name, flags, statxMount, &st)
-	if err == unix.EACCES { // see statOf
-		err = unix.Statx(dir, name, flags, 0, &st)
-	}
+	st, err := statAt(dir, name, statxMount)
 	if err != nil {
 		return 0, false
 	}

@@ -107,15 +107,20 @@ func placeOf(st *unix.Statx_t) place {
 	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
 }
 
-// statOf describes what a descriptor refers to, without asking a file system's server. False: FUSE tells only who mounted it (fs/fuse/dir.c,
-// fuse_getattr()); of its mount the kernel tells everybody who asks for nothing else.
+// statOf describes what a descriptor refers to, without asking a file system's server.
 func statOf(fd int, mask int) (st unix.Statx_t, ok bool) {
-	const flags = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
-	err := unix.Statx(fd, "", flags, unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask, &st)
-	if err == unix.EACCES {
-		unix.Statx(fd, "", flags, 0, &st) //nolint:errcheck // then nothing is known
-	}
+	st, err := statAt(fd, "", unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask)
 	return st, err == nil
+}
+
+// statAt does so for a name in a directory, too. What FUSE shows to its user only, it describes to others who ask for nothing: the kernel
+// then says in which mount it is (fuse_getattr() of fs/fuse/dir.c).
+func statAt(dir int, name string, mask int) (st unix.Statx_t, err error) {
+	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	if err = unix.Statx(dir, name, flags, mask, &st); errors.Is(err, unix.EACCES) {
+		err = unix.Statx(dir, name, flags, 0, &st)
+	}
+	return st, err
 }
 
 // kindOf is the type of file that a descriptor refers to, 0 if that cannot be told.
