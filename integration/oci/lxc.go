@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/stead-project/stead/unotify"
 )
@@ -141,7 +142,7 @@ func (a *Agent) serveLXC(ctx context.Context, conn *net.UnixConn, uid uint32) er
 	src := newLXCSource(conn, a.log)
 	defer src.close()
 	defer context.AfterFunc(ctx, src.Interrupt)()
-	first, err := src.next()
+	first, err := src.next(new(atomic.Bool))
 	if errors.Is(err, unotify.ErrHangup) {
 		return nil
 	}

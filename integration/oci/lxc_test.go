@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/unotify"
@@ -160,6 +161,39 @@ func TestLXCDeath(t *testing.T) {
 	x.wantLine("over")
 	x.wait()
 	wait()
+}
+
+// TestLXCReplaced: a leader that is held up is replaced, and the next one receives.
+func TestLXCReplaced(t *testing.T) {
+	needRoot(t)
+	x := start(t, making)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	file := os.NewFile(uintptr(fds[0]), "monitor")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := newLXCSource(conn.(*net.UnixConn), hclog.NewNullLogger())
+	defer src.close()
+	first, _ := src.NewReceiver()
+	second, _ := src.NewReceiver()
+	first.Interrupt()
+	var n unotify.Notification
+	if err := first.Receive(&n); !errors.Is(err, unotify.ErrInterrupted) {
+		t.Errorf("the one that was replaced: %v", err)
+	}
+	sent := message(&unotify.Notification{ID: 7, TID: 1}, 1, "web")
+	if err := unix.Sendmsg(fds[1], sent, unix.UnixRights(0, 0, x.Listener.FD()), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Receive(&n); err != nil || n.ID != 7 {
+		t.Errorf("the next one: %+v, %v", n, err)
+	}
 }
 
 // TestLXCRefusals: what is no message ends the connection, whose monitor then answers ENOSYS itself; and a missing policy denies.

@@ -18,7 +18,7 @@ import (
 	"github.com/stead-project/stead/unotify"
 )
 
-// An lxcSource receives notifications from a monitor of LXC. It is its own receiver.
+// An lxcSource receives notifications from a monitor of LXC.
 type lxcSource struct {
 	conn   *net.UnixConn
 	log    hclog.Logger
@@ -55,31 +55,45 @@ func (s *lxcSource) close() {
 }
 
 // NewReceiver implements emulate.Source.
-func (s *lxcSource) NewReceiver() (emulate.Receiver, error) { return s, nil }
+func (s *lxcSource) NewReceiver() (emulate.Receiver, error) { return &lxcReceiver{s: s}, nil }
+
+// An lxcReceiver ends alone: another leader goes on with the same source where one is held up.
+type lxcReceiver struct {
+	s    *lxcSource
+	stop atomic.Bool
+}
 
 // SetFlags implements emulate.Source. The flags are of who receives, which is the monitor.
 func (s *lxcSource) SetFlags(uint64) error { return nil }
 
-// Interrupt implements emulate.Receiver.
+// Interrupt ends the receiving from the monitor, whoever receives.
 func (s *lxcSource) Interrupt() {
 	s.stop.Store(true)
 	s.conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // fails only where nobody reads any more
 }
 
+// Interrupt implements emulate.Receiver. Who else reads from the monitor begins again.
+func (r *lxcReceiver) Interrupt() {
+	r.stop.Store(true)
+	r.s.conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // the same
+}
+
 // Close implements emulate.Receiver: the source outlives its receivers.
-func (s *lxcSource) Close() {}
+func (r *lxcReceiver) Close() {}
 
 // receiving implements source.
 func (s *lxcSource) receiving() bool { return s.busy.Load() }
 
 // Receive implements emulate.Receiver.
-func (s *lxcSource) Receive(n *unotify.Notification) error {
+func (r *lxcReceiver) Receive(n *unotify.Notification) error { return r.s.receive(n, &r.stop) }
+
+func (s *lxcSource) receive(n *unotify.Notification, stop *atomic.Bool) error {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
 	r := s.first.Swap(nil)
 	if r == nil {
 		var err error
-		if r, err = s.next(); err != nil {
+		if r, err = s.next(stop); err != nil {
 			return err
 		}
 	}
@@ -101,10 +115,10 @@ func (s *lxcSource) keep(r *lxcRequest) {
 const lookAfter = 100 * time.Millisecond
 
 // next waits for a message.
-func (s *lxcSource) next() (*lxcRequest, error) {
+func (s *lxcSource) next(stop *atomic.Bool) (*lxcRequest, error) {
 	for {
 		s.conn.SetReadDeadline(s.until()) //nolint:errcheck // fails only where reading does
-		if s.stop.Load() {
+		if s.stop.Load() || stop.Load() {
 			return nil, unotify.ErrInterrupted
 		}
 		n, oobn, flags, _, err := s.conn.ReadMsgUnix(s.buf[:], s.oob[:])

@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stead-project/stead/arch"
@@ -17,6 +18,10 @@ func ExportLXC(l filter.Lists) ([]byte, []Loss, error) {
 	if err := e.collect(); err != nil {
 		return nil, nil, fmt.Errorf("export LXC profile: %w", err)
 	}
+	if own := e.lxcOwn(); own != nil {
+		return nil, nil, fmt.Errorf("export LXC profile: lxc-start makes %s itself after it has installed the filter, and forwards nothing before its container's program is executed: it would wait for ever. Leave such calls out of the policy, or let the filter decide them",
+			strings.Join(own, ", "))
+	}
 	mode, ok := lxcDefault(e.fallback)
 	if !ok {
 		return nil, nil, fmt.Errorf("export LXC profile: the format has no word for the default %s: write `default: allow`, deny or kill", e.fallback)
@@ -27,6 +32,31 @@ func ExportLXC(l filter.Lists) ([]byte, []Loss, error) {
 		e.lxcRule(&b, &e.rules[i])
 	}
 	return b.Bytes(), e.losses, nil
+}
+
+// lxcOwn are the notified calls that LXC makes itself between the filter and its container's program.
+func (e *exporter) lxcOwn() (own []string) {
+	for i := range e.rules {
+		if e.rules[i].then != filter.Notify {
+			continue
+		}
+		for _, name := range e.callNames(e.rules[i].calls) {
+			if slices.Contains(lxcStart(), name) && !slices.Contains(own, name) {
+				own = append(own, name)
+			}
+		}
+	}
+	slices.Sort(own)
+	return own
+}
+
+// lxcStart are the calls of LXC 5.0 (do_start() of src/lxc/start.c), as strace(1) shows them, with what the C library may call in their
+// stead.
+func lxcStart() []string {
+	return []string{"access", "brk", "capget", "capset", "chdir", "clock_gettime", "close", "dup2", "dup3", "execve", "faccessat", "fchdir",
+		"fchmod", "fchown", "fcntl", "fstat", "futex", "getgid", "getpid", "getrandom", "gettimeofday", "getuid", "ioctl", "mmap", "mprotect",
+		"munmap", "newfstatat", "open", "openat", "prctl", "read", "recvmsg", "rt_sigaction", "rt_sigprocmask", "sendmsg", "setgid", "setgroups",
+		"setresgid", "setresuid", "setsid", "setuid", "stat", "statx", "write", "writev"}
 }
 
 func (e *exporter) lxcRule(b *bytes.Buffer, r *exportRule) {

@@ -46,4 +46,9 @@ func TestExportLXC(t *testing.T) {
 	if _, _, err := ExportLXC(lists(filter.Log)); err == nil || !strings.Contains(err.Error(), "default") {
 		t.Errorf("a default of log: %v", err)
 	}
+	own := lists(filter.Allow)
+	own.ABIs[0].Calls[id("fchown")] = []filter.Clause{{Then: filter.Notify}}
+	if _, _, err := ExportLXC(own); err == nil || !strings.Contains(err.Error(), "lxc-start makes fchown itself") {
+		t.Errorf("a call that LXC makes itself: %v", err)
+	}
 }
