@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,10 +35,9 @@ type machine struct {
 
 const firstID = 200000 // of the containers in user namespaces
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t *testing.T, args ...string) *machine {
 	t.Helper()
-	need(t, "busybox")
-	r, _ := process(t)
+	r, _ := process(t, args...)
 	m := &machine{r, filepath.Join(r.dir, "rootfs")}
 	r.write("web", `version: 1
 name: web
@@ -51,23 +51,9 @@ rules:
     calls: [mkdir, mkdirat]
     then: perform
 `)
-	for _, dir := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "forbidden"} {
-		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	os.Chmod(filepath.Join(m.root, "tmp"), 0o1777)
-	for _, dir := range []string{r.dir, m.root} {
-		os.Chmod(dir, 0o755)
-	}
-	busybox, _ := exec.LookPath("busybox")
-	text, err := os.ReadFile(busybox)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(m.root, "bin/busybox"), text, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	makeRoot(t, m.root, "busybox")
+	os.Mkdir(filepath.Join(m.root, "forbidden"), 0o755)
+	os.Chmod(r.dir, 0o755)
 	for _, name := range []string{"sh", "mkdir", "id", "sleep", "stat", "start-stop-daemon"} {
 		os.Symlink("busybox", filepath.Join(m.root, "bin", name))
 	}
@@ -103,6 +89,7 @@ func (m *machine) run(args ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.WaitDelay = time.Second
+	cmd.Stdin = noInput()
 	out, err := cmd.CombinedOutput()
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		m.t.Fatalf("%v: %v: %s", args, err, out)
@@ -110,10 +97,19 @@ func (m *machine) run(args ...string) string {
 	return string(out)
 }
 
-// profile exports the policy.
+// noInput is an empty standard input. crun and runc give it to the container's root (fchown), so it must not be the machine's /dev/null.
+func noInput() io.Reader { return strings.NewReader("") }
+
+// profile exports the policy of the visits.
 func (m *machine) profile(metadata string) json.RawMessage {
 	m.t.Helper()
-	return json.RawMessage(m.run(stead(m.t), "policy", "export", "--oci", "--listener", m.dir+"/agent.sock", "--metadata", metadata, m.dir+"/web.yaml"))
+	return m.export("web", metadata)
+}
+
+// export is the profile of a policy.
+func (m *machine) export(policy, metadata string) json.RawMessage {
+	m.t.Helper()
+	return json.RawMessage(m.run(stead(m.t), "policy", "export", "--oci", "--listener", m.dir+"/agent.sock", "--metadata", metadata, m.dir+"/"+policy+".yaml"))
 }
 
 // profileFile is its file.
@@ -127,25 +123,57 @@ func (m *machine) profileFile(metadata string) string {
 
 type object = map[string]any
 
+// usualCaps are what runtimes leave a container, but for those that Stead's calls do without.
+func usualCaps() []string {
+	return []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID",
+		"CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"}
+}
+
+// A job is a program in a container.
+type job struct {
+	id      string
+	root    string          // "": the machine's
+	profile json.RawMessage // nil: none
+	userns  bool
+	caps    []string // beyond the usual ones
+	devices bool     // with /dev/fuse
+	args    []string
+}
+
 // bundle writes a container's configuration.
 func (m *machine) bundle(name string, profile json.RawMessage, userns bool, args ...string) string {
 	m.t.Helper()
-	namespaces := []object{{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}}
-	linux := object{"seccomp": profile}
-	if userns {
+	return m.bundleOf(job{id: name, profile: profile, userns: userns, args: args})
+}
+
+func (m *machine) bundleOf(j job) string {
+	m.t.Helper()
+	namespaces := []object{{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"}, {"type": "cgroup"}}
+	linux := object{}
+	if j.profile != nil {
+		linux["seccomp"] = j.profile
+	}
+	if j.userns {
 		namespaces = append(namespaces, object{"type": "user"})
 		mapping := []object{{"containerID": 0, "hostID": firstID, "size": 65536}}
 		linux["uidMappings"], linux["gidMappings"] = mapping, mapping
 	}
+	if j.devices {
+		fuse := object{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666}
+		linux["devices"] = []object{fuse}
+		linux["resources"] = object{"devices": []object{{"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm"}}}
+	}
 	linux["namespaces"] = namespaces
-	all := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL"}
-	config := object{"ociVersion": "1.0.2", "linux": linux, "hostname": name, "root": object{"path": m.root},
-		"process": object{"args": args, "cwd": "/", "env": []string{"PATH=/bin"}, "user": object{"uid": 0, "gid": 0}, "noNewPrivileges": true,
+	all := append(usualCaps(), j.caps...)
+	config := object{"ociVersion": "1.0.2", "linux": linux, "hostname": j.id, "root": object{"path": m.rootOf(j)},
+		"process": object{"args": j.args, "cwd": "/", "env": []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"},
+			"user": object{"uid": 0, "gid": 0}, "noNewPrivileges": true,
 			"capabilities": object{"bounding": all, "effective": all, "permitted": all}},
 		"mounts": []object{{"destination": "/proc", "type": "proc", "source": "proc"},
+			{"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": []string{"nosuid", "noexec", "nodev", "ro"}},
 			{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "mode=755"}},
 			{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": []string{"mode=1777"}}}}
-	dir := filepath.Join(m.dir, "bundle-"+name)
+	dir := filepath.Join(m.dir, "bundle-"+j.id)
 	text, err := json.Marshal(config)
 	if err == nil {
 		err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644))
@@ -156,6 +184,13 @@ func (m *machine) bundle(name string, profile json.RawMessage, userns bool, args
 	return dir
 }
 
+func (m *machine) rootOf(j job) string {
+	if j.root != "" {
+		return j.root
+	}
+	return m.root
+}
+
 // runtime is the command line of a runtime. crun refuses machines with both versions of control groups; there it runs where the
 // second is out of sight.
 func (m *machine) runtime(name string, args ...string) []string {
@@ -164,9 +199,14 @@ func (m *machine) runtime(name string, args ...string) []string {
 	line := append([]string{name, "--root", filepath.Join(m.dir, name)}, args...)
 	const hybrid = "/sys/fs/cgroup/unified"
 	if _, err := os.Stat(hybrid); name == "crun" && err == nil {
-		return append([]string{"unshare", "-m", "--propagation", "private", "sh", "-c", "umount " + hybrid + ` && exec "$0" "$@"`}, line...)
+		return unshared("umount "+hybrid, line)
 	}
 	return line
+}
+
+// unshared runs a command in a mount namespace of its own, after another that changes it.
+func unshared(change string, line []string) []string {
+	return append([]string{"unshare", "-m", "--propagation", "private", "sh", "-c", change + ` && exec "$0" "$@"`}, line...)
 }
 
 func TestRuntimes(t *testing.T) {
@@ -204,7 +244,9 @@ func (m *machine) usable(name string) {
 // works skips where a command fails that has nothing to do with the agent.
 func (m *machine) works(name string, line []string) {
 	m.t.Helper()
-	if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Stdin = noInput()
+	if out, err := cmd.CombinedOutput(); err != nil {
 		noRuntime(m.t, "%s runs no container here: %v: %s", name, err, out)
 	}
 }
