@@ -43,8 +43,8 @@ func TestSystemContainer(t *testing.T) {
 		t.Errorf("the attribute is %q, %v", value[:max(n, 0)], err)
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(filepath.Join(dir, "null"), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		t.Errorf("outside of the container null is %o, %v: it was to be a file that the device is bound to", st.Mode, err)
+	if err := unix.Stat(filepath.Join(dir, "null"), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
+		t.Errorf("outside of the container null is %o %#x, %v: it was to be that device", st.Mode, st.Rdev, err)
 	}
 	if after := mounts(t); after != before {
 		t.Errorf("mounts before:\n%s\nafter:\n%s", before, after)
