@@ -140,4 +140,7 @@ func TestTable(t *testing.T) {
 		}
 		seen[s.Call] = true
 	}
+	if len(seen) > 255 {
+		t.Errorf("%d calls are more than the index counts", len(seen))
+	}
 }

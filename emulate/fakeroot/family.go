@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
@@ -17,44 +16,53 @@ import (
 // Options of a Family.
 type Options struct {
 	Targets *unotify.Targets
-	Watched bool         // as perform's
-	Logger  hclog.Logger // nil: silent
+	// Files carries out the calls on files. It stays its maker's, and is told of callers by whoever tells it: it must be in the same
+	// table.
+	Files *perform.Family
 }
 
 // A Family answers calls as root's would be. It implements emulate.Family. What it has written down lasts as long as it does.
 type Family struct {
-	*perform.Family // of the calls on files
-	targets         *unotify.Targets
-	crowd           crowd
-	shelf           shelf
-	files           [arch.NumIDs]*fileRow
-	ids             [arch.NumIDs]*idRow
+	targets *unotify.Targets
+	perform *perform.Family
+	wrap    perform.Wrap
+	crowd   crowd
+	shelf   shelf
+	files   []fileRow
+	ids     []idRow
+	index   [arch.NumIDs]uint8 // of files, then ids; plus 1
 }
 
-// New makes the family. Close frees what it holds. It needs what perform.New does.
+// New makes the family.
 func New(o Options) (*Family, error) {
-	f := &Family{targets: o.Targets,
+	f := &Family{targets: o.Targets, perform: o.Files, files: fileRows(), ids: idRows(),
 		crowd: crowd{targets: o.Targets, pid: os.Getpid(), known: map[int]member{}},
 		shelf: shelf{files: map[fileID]*file{}}}
-	for _, r := range fileRows() {
-		id, ok := arch.LookupID(r.call)
+	f.wrap = perform.Wrap{Around: f.around, Look: func(st *unix.Statx_t) { f.shelf.look(st) }}
+	for i, s := range Calls() {
+		id, ok := arch.LookupID(s.Call)
 		if !ok {
-			return nil, fmt.Errorf("no ABI has a call %s", r.call)
+			return nil, fmt.Errorf("no ABI has a call %s", s.Call)
 		}
-		f.files[id] = &r
+		f.index[id] = uint8(i + 1)
 	}
-	for _, r := range idRows() {
-		id, ok := arch.LookupID(r.call)
-		if !ok {
-			return nil, fmt.Errorf("no ABI has a call %s", r.call)
-		}
-		f.ids[id] = &r
-	}
-	var err error
-	f.Family, err = perform.New(perform.Options{Targets: o.Targets, Watched: o.Watched, Logger: o.Logger, Around: f.around,
-		Look: func(st *unix.Statx_t) { f.shelf.look(st) }})
-	return f, err
+	return f, nil
 }
+
+// Close implements io.Closer: nothing is held.
+func (f *Family) Close() error { return nil }
+
+// Thread implements emulate.Family.
+func (f *Family) Thread() (emulate.Thread, error) { return f.perform.Thread() }
+
+// Watch implements emulate.Family: what callers really are is Files' to know.
+func (f *Family) Watch() arch.Selection { return arch.Selection{} }
+
+// Calling implements emulate.Family.
+func (f *Family) Calling(int) {}
+
+// Changing implements emulate.Family.
+func (f *Family) Changing(int, arch.ID) {}
 
 // Calls implements emulate.Family.
 func (f *Family) Calls() []emulate.Support { return Calls() }
@@ -71,13 +79,20 @@ func Calls() (list []emulate.Support) {
 }
 
 // Work implements emulate.Family.
-func (f *Family) Work() emulate.Work { return &work{Work: f.Family.Work(), f: f} }
+func (f *Family) Work() emulate.Work { return &work{Work: f.perform.WrappedWork(&f.wrap), f: f} }
+
+// idRow is how a call on ids is answered; nil: it is one on files.
+func (f *Family) idRow(id arch.ID) *idRow {
+	if i := int(f.index[id]) - 1 - len(f.files); i >= 0 {
+		return &f.ids[i]
+	}
+	return nil
+}
 
 // around carries out a call on files.
 func (f *Family) around(h perform.Held) emulate.Result {
-	r := f.files[h.Call().ID]
-	if r == nil || r.do == nil {
-		return h.Do()
+	if r := &f.files[f.index[h.Call().ID]-1]; r.do != nil {
+		return r.do(f, h)
 	}
-	return r.do(f, h)
+	return h.Do()
 }

@@ -25,7 +25,7 @@ type work struct {
 
 // Copy implements emulate.Work.
 func (w *work) Copy(tid int, raw *arch.Data, mem arch.Memory) arch.Memory {
-	w.row = w.f.ids[raw.ABI.ID(raw.Nr)]
+	w.row = w.f.idRow(raw.ABI.ID(raw.Nr))
 	if w.row == nil {
 		return w.Work.Copy(tid, raw, mem)
 	}

@@ -2,6 +2,7 @@ package perform
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -28,7 +29,6 @@ type Family struct {
 	callers callers
 	pool    pool
 	signal  sync.Once
-	o       Options
 }
 
 // Options of a Family.
@@ -38,21 +38,12 @@ type Options struct {
 	// read for every call, which costs about 15 microseconds.
 	Watched bool
 	Logger  hclog.Logger // nil: silent
-
-	// Around carries out each call, by way of [Held.Do]; nil: as the kernel does it. With it the calls on descriptors are performed
-	// that tell of an inode or change it (fstat, fchmod, fchown, fsetxattr).
-	Around func(h Held) emulate.Result
-	// Look changes what the stat calls say of a file; nil: nothing is changed.
-	Look func(st *unix.Statx_t)
 }
 
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc, and Linux
 // 5.8.
 func New(o Options) (*Family, error) {
-	f := &Family{o: o, targets: o.Targets, list: rows(), log: o.Logger, pid: unix.Getpid(), proc: -1, fds: -1}
-	if o.Around != nil {
-		f.list = append(f.list, descriptorRows()...)
-	}
+	f := &Family{targets: o.Targets, list: slices.Concat(rows(), descriptorRows()), log: o.Logger, pid: unix.Getpid(), proc: -1, fds: -1}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}

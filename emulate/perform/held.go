@@ -11,8 +11,23 @@ import (
 	"github.com/stead-project/stead/unotify"
 )
 
-// A Held is a call all of whose paths are held, for a family that answers some of what the call is about itself. It is good until
-// [Options.Around] returns.
+// A Wrap is how a family that answers some of what calls are about itself has them carried out by this one.
+type Wrap struct {
+	// Around carries out each call, by way of [Held.Do].
+	Around func(h Held) emulate.Result
+	// Look changes what the stat calls say of a file.
+	Look func(st *unix.Statx_t)
+}
+
+// WrappedWork makes room for one call at a time, also for those on descriptors that tell of an inode or change it (fstat, fchmod, fchown,
+// fsetxattr and the like), which Calls does not list.
+func (f *Family) WrappedWork(w *Wrap) emulate.Work {
+	o := newOp(f)
+	o.wrap = w
+	return o
+}
+
+// A Held is a call all of whose paths are held. It is good until [Wrap.Around] returns.
 type Held struct{ o *op }
 
 // A Change replaces a parameter's number.
@@ -63,19 +78,19 @@ func (h Held) Do(changes ...Change) emulate.Result {
 
 // carryOut does what the call is for.
 func (o *op) carryOut() emulate.Result {
-	if o.f.o.Around != nil {
-		return o.f.o.Around(Held{o})
+	if o.wrap != nil {
+		return o.wrap.Around(Held{o})
 	}
 	return o.row.do(o)
 }
 
 // look is how the held object is to look; nil: as it is.
 func (o *op) look() *unix.Statx_t {
-	if o.f.o.Look == nil || o.pins[0].state != held {
+	if o.wrap == nil || o.pins[0].state != held {
 		return nil
 	}
 	o.seen = o.pins[0].stat
-	o.f.o.Look(&o.seen)
+	o.wrap.Look(&o.seen)
 	return &o.seen
 }
 

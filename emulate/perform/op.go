@@ -26,6 +26,7 @@ type op struct {
 	view view
 	base [2]int // what the paths are relative to; -1: not opened
 	who  callerbook.Who
+	wrap *Wrap        // whose the call is; nil: this family's
 	seen unix.Statx_t // scratch of look
 	lost error        // why it is not known who calls
 	// unsure: something of the target has been opened by its number since its call was found pending.

@@ -23,6 +23,8 @@ type Room struct {
 	Keep func([]byte) // keeps it for the next agent's
 	// Programs is what programs are under that are started for the container; nil: none is.
 	Programs *container.Confinement
+
+	files *perform.Family // the one that was made before
 }
 
 // A ClosableFamily is a family of calls that holds something until the container has ended.
@@ -48,7 +50,7 @@ func Families() []Maker {
 			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep, Programs: r.Programs}))
 		}},
 		{fakeroot.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
+			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Files: r.files}))
 		}},
 	}
 }
@@ -84,6 +86,9 @@ func makeFamilies(makers []Maker, r Room) (*families, error) {
 		if err != nil {
 			f.close()
 			return nil, err
+		}
+		if files, ok := made.(*perform.Family); ok {
+			r.files = files
 		}
 		f.list = append(f.list, made)
 		plain = append(plain, made)

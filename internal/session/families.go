@@ -50,7 +50,7 @@ func performers(targets *unotify.Targets, o *Options, p *programs) (list familie
 	if list, err = add(list, containers, err); err != nil || !pretendsRoot(o.Server.As) {
 		return list, err
 	}
-	pretender, err := fakeroot.New(fakeroot.Options{Targets: targets, Watched: true, Logger: o.Logger})
+	pretender, err := fakeroot.New(fakeroot.Options{Targets: targets, Files: files})
 	return add(list, pretender, err)
 }
 
