@@ -57,12 +57,11 @@ type Agent struct {
 	endPrograms func()
 	shaking     atomic.Int64 // connections of runtimes whose containers are not known yet
 
-	store       store
-	generation  int                     // of agents in this process
-	resumed     []func(context.Context) // serve what an agent before has served
-	upgrading   chan struct{}           // closed when another program is to go on
-	upgradeOnce sync.Once
-	estate      *Estate // for it
+	store      store
+	generation int                     // of agents in this process
+	resumed    []func(context.Context) // serve what an agent before has served
+	upgrading  chan struct{}           // another program is to go on
+	estate     *Estate                 // for it
 
 	mu         sync.Mutex
 	containers []*supervision
@@ -89,7 +88,7 @@ func New(o Options) (*Agent, error) {
 	programs, endPrograms := context.WithCancel(context.Background())
 	a := &Agent{o: o, programs: programs, endPrograms: endPrograms, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
 		waiting: waiting{max: o.MaxWaiting}, ended: map[string]emulate.Statistics{}, holds: map[source]*hold{},
-		store: serviceStore(), upgrading: make(chan struct{})}
+		store: serviceStore(), upgrading: make(chan struct{}, 1)}
 	a.metrics = newMetrics(a)
 	a.tryDefault()
 	return a, nil
@@ -170,13 +169,14 @@ func (a *Agent) Serve(ctx context.Context, s Sockets) error {
 		go goOn(ctx)
 	}
 	go a.noteCounts(ctx)
-	select {
-	case <-ctx.Done():
-	case <-a.upgrading:
-		if err := a.handOver(ctx, &s, takeNoMore, cancel, &loops); err == nil {
-			return ErrUpgrade
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-a.upgrading:
+			if a.handOver(ctx, &s, takeNoMore, cancel, &loops) {
+				return ErrUpgrade
+			}
 		}
-		cancel()
 	}
 	a.stop(&loops)
 	select {

@@ -263,7 +263,7 @@ func TestIdleCost(t *testing.T) {
 	t.Logf("%d containers connected in %v (targets included); for each: %.1f kB of memory, %.2f threads, %.2f descriptors, %.5f %% of a CPU while idle",
 		containers, connected, float64(after.rss-before.rss)/containers, float64(after.threads-before.threads)/containers,
 		float64(after.fds-before.fds)/containers, 100*share/containers)
-	if share > 0.1 || after.rss-before.rss > containers*256 || after.threads-before.threads > containers*3/2+20 || after.fds-before.fds > containers*8 {
+	if share > 0.1 || after.rss-before.rss > containers*256 || after.threads-before.threads > containers*3/2+20 || after.fds-before.fds > containers*9 {
 		t.Errorf("idle containers cost too much: before %+v, after %+v, %.1f %% of a CPU", before, after, 100*share)
 	}
 	for _, x := range all {

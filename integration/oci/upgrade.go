@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrUpgrade is what Serve gives when it has stopped for the next program: see Estate.
@@ -46,7 +48,10 @@ func (a *Agent) Upgrade(ctx context.Context) error {
 		a.log.Error("no upgrade: this program goes on", "error", err)
 		return err
 	}
-	a.upgradeOnce.Do(func() { close(a.upgrading) })
+	select {
+	case a.upgrading <- struct{}{}:
+	default: // somebody has asked for it already
+	}
 	return nil
 }
 
@@ -73,15 +78,19 @@ func (s *Sockets) list() map[string]net.Listener {
 func (s *Sockets) keep() (map[string]socket, error) {
 	kept := map[string]socket{}
 	for name, l := range s.list() {
-		c, ok := l.(syscall.Conn)
-		if !ok {
-			return kept, fmt.Errorf("socket %s is none that can be handed over", name)
+		fd, err := -1, error(nil)
+		if c, ok := l.(syscall.Conn); ok {
+			fd, err = duplicate(c)
 		}
-		fd, err := duplicate(c)
-		if err != nil {
-			return kept, fmt.Errorf("hand socket %s over: %w", name, err)
+		if fd < 0 || err != nil {
+			for _, k := range kept {
+				unix.Close(k.fd)
+			}
+			return nil, fmt.Errorf("hand socket %s over: %w", name, err)
 		}
 		kept[name] = socket{fd, !s.Given[name]}
+	}
+	for _, l := range s.list() {
 		if u, ok := l.(*net.UnixListener); ok {
 			u.SetUnlinkOnClose(false)
 		}
@@ -147,20 +156,20 @@ func (c calls) only(a *Agent) bool {
 // atLast is how long calls may take that came while the older ones were waited for. Meanwhile others wait.
 const atLast = 1500 * time.Millisecond
 
-// handOver stops the agent for the next one; nil: it has, else it goes on being stopped for good.
-func (a *Agent) handOver(ctx context.Context, s *Sockets, takeNoMore, cancel func(), loops *sync.WaitGroup) error {
+// handOver stops the agent for the next one; false: it goes on, or has been told to stop for good.
+func (a *Agent) handOver(ctx context.Context, s *Sockets, takeNoMore, cancel func(), loops *sync.WaitGroup) bool {
 	kept, err := s.keep()
-	a.estate = &Estate{generation: a.generation, sockets: kept}
 	if err != nil {
-		a.estate.discard()
-		return err
+		a.log.Error("no upgrade: this program goes on", "error", err)
+		return false
 	}
+	a.estate = &Estate{generation: a.generation, sockets: kept}
 	takeNoMore()
 	a.log.Info("another program goes on: calls under way are finished, later ones wait for it", "program", a.o.Program.Path)
 	stuck := a.settle(ctx)
 	if ctx.Err() != nil {
 		a.estate.discard()
-		return ctx.Err()
+		return false
 	}
 	a.bequeath()
 	cancel()
@@ -173,7 +182,7 @@ func (a *Agent) handOver(ctx context.Context, s *Sockets, takeNoMore, cancel fun
 		}
 	}
 	a.estate.ended = a.ended
-	return nil
+	return true
 }
 
 // bequeath duplicates what the next agent gets. After it no container is taken.
