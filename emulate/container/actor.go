@@ -249,7 +249,7 @@ func (a *actor) join(j joining) syscall.Errno {
 
 // settle goes to the actor's descriptors and checks where it is.
 func (a *actor) settle(o *op) error {
-	fd, errno := a.openat2(a.f.proc, "thread-self/fd", &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
+	fd, errno := a.openat2(a.f.procs.Root, "thread-self/fd", &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
 	if errno == 0 {
 		a.fds = fd
 		_, errno = a.call(unix.SYS_FCHDIR, uintptr(fd))
@@ -276,7 +276,7 @@ func (a *actor) sameRoot(o *op) error {
 func (a *actor) isAt(root place) bool {
 	const flags = unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
 	var st unix.Statx_t
-	if err := unix.Statx(a.f.proc, a.rootName, flags, unix.STATX_INO|unix.STATX_MNT_ID, &st); err == nil {
+	if err := unix.Statx(a.f.procs.Root, a.rootName, flags, unix.STATX_INO|unix.STATX_MNT_ID, &st); err == nil {
 		return placeOf(&st) == root
 	}
 	now, errno := a.root()

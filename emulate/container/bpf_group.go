@@ -185,7 +185,7 @@ func depthOf(own, seen string) int {
 
 // read reads a file of the supervisor's proc as the actor.
 func (a *actor) read(name string) ([]byte, syscall.Errno) {
-	fd, errno := a.openat2(a.f.proc, name, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC})
+	fd, errno := a.openat2(a.f.procs.Root, name, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC})
 	if errno != 0 {
 		return nil, errno
 	}

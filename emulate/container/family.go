@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
@@ -26,6 +25,7 @@ type Options struct {
 	// Watched says that every call that Family.Watch lists is notified, so that what is known of a caller can be kept until it makes one.
 	// Else it is read for every call, which costs some 20 system calls.
 	Watched bool
+	Proc    *procself.Proc // nil: it is opened, and closed again
 
 	// OwnMounts allows mounting for callers in the supervisor's own mount namespace. They are in no container; what they mount is the
 	// machine's.
@@ -52,8 +52,7 @@ type Family struct {
 	rows    [arch.NumIDs]*row
 	list    []row
 	types   map[string]*fsType
-	proc    int // O_PATH descriptor of the proc file system
-	fds     int // of our own descriptors in it
+	procs   procself.Proc
 	finder  mountFinder
 	own     *view
 	book    *callerbook.Book[view] // of callers; nil: they are looked at for every call
@@ -75,7 +74,7 @@ type Family struct {
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc. The
 // supervisor must be non-dumpable (PR_SET_DUMPABLE(2const)) before it performs anything; see package standin.
 func New(o Options) (*Family, error) {
-	f := &Family{o: o, targets: o.Targets, log: o.Logger, proc: -1, fds: -1, types: fsTypes(), closed: make(chan struct{}),
+	f := &Family{o: o, targets: o.Targets, log: o.Logger, types: fsTypes(), closed: make(chan struct{}),
 		parents: standin.Starter{Options: standin.Options{Futex: true}}}
 	if f.o.Patience <= 0 {
 		f.o.Patience = usual
@@ -104,7 +103,7 @@ func New(o Options) (*Family, error) {
 
 func (f *Family) open() error {
 	var err error
-	if f.proc, f.fds, err = procself.Open(); err != nil {
+	if f.procs, err = procself.OpenOr(f.o.Proc); err != nil {
 		return err
 	}
 	f.own, err = f.read(os.Getpid(), func() (unotify.Credentials, error) { return f.targets.CredentialsOf(os.Getpid()) })
@@ -122,11 +121,7 @@ func (f *Family) Close() error {
 	f.given.close()
 	f.opened.close()
 	f.repeats.close()
-	for _, fd := range []int{f.proc, f.fds} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	f.procs.Close()
 	return nil
 }
 

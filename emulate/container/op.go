@@ -256,7 +256,7 @@ func (o *op) leftOver(a *pathArg) string {
 // linkOf is what a descriptor refers to: d_path() of fs/d_path.c.
 func (o *op) linkOf(fd int) string {
 	var buf [unix.PathMax]byte
-	n, err := unix.Readlinkat(o.f.fds, itoa(fd), buf[:])
+	n, err := unix.Readlinkat(o.f.procs.FDs, itoa(fd), buf[:])
 	if err != nil {
 		return ""
 	}

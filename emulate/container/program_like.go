@@ -254,7 +254,7 @@ func (a *actor) takeLabel(tid int) error {
 
 // writeSelf writes to a file of the task's own in proc, as only it can.
 func (a *actor) writeSelf(name, text string) error {
-	fd, errno := a.openat2(a.f.proc, "thread-self/"+name, &unix.OpenHow{Flags: unix.O_WRONLY | unix.O_CLOEXEC})
+	fd, errno := a.openat2(a.f.procs.Root, "thread-self/"+name, &unix.OpenHow{Flags: unix.O_WRONLY | unix.O_CLOEXEC})
 	if errno != 0 {
 		return errno
 	}

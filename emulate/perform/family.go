@@ -21,8 +21,7 @@ type Family struct {
 	rows    [arch.NumIDs]*row
 	list    []row
 	log     hclog.Logger
-	proc    int // O_PATH descriptor of the proc file system
-	fds     int // of our own descriptors in it
+	procs   procself.Proc
 	pid     int
 	native  arch.ABI
 	newstat uintptr // the number of newfstatat(2)
@@ -37,18 +36,19 @@ type Options struct {
 	// Watched says that every call of Watch is notified, so that what is known of a caller can be kept until it makes one. Else it is
 	// read for every call, which costs about 15 microseconds.
 	Watched bool
-	Logger  hclog.Logger // nil: silent
+	Logger  hclog.Logger   // nil: silent
+	Proc    *procself.Proc // nil: it is opened, and closed again
 }
 
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc, and Linux
 // 5.8.
 func New(o Options) (*Family, error) {
-	f := &Family{targets: o.Targets, list: slices.Concat(rows(), descriptorRows()), log: o.Logger, pid: unix.Getpid(), proc: -1, fds: -1}
+	f := &Family{targets: o.Targets, list: slices.Concat(rows(), descriptorRows()), log: o.Logger, pid: unix.Getpid()}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
 	var err error
-	if f.proc, f.fds, err = procself.Open(); err != nil {
+	if f.procs, err = procself.OpenOr(o.Proc); err != nil {
 		return nil, err
 	}
 	f.native = arch.Native()
@@ -73,11 +73,7 @@ func (f *Family) rowOf(name string) *row {
 // Close frees what the family holds, when nothing is performed any more.
 func (f *Family) Close() error {
 	f.pool.close()
-	for _, fd := range []int{f.proc, f.fds} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	f.procs.Close()
 	return nil
 }
 

@@ -98,7 +98,7 @@ func (t *thread) isLike(v *view) error {
 	}
 	now.root = root
 	name := []byte("thread-self/ns/user\x00")
-	r, errno := t.call(unix.SYS_READLINKAT, uintptr(t.f.proc), address(name), address(t.text[:]), uintptr(len(now.user)), 0, 0)
+	r, errno := t.call(unix.SYS_READLINKAT, uintptr(t.f.procs.Root), address(name), address(t.text[:]), uintptr(len(now.user)), 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("look at a stand-in's user namespace: %w", errno)
 	}
@@ -126,7 +126,7 @@ func (t *thread) root() (place, syscall.Errno) {
 func (t *thread) isAt(root place) bool {
 	const flags = unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
 	var st unix.Statx_t
-	if err := unix.Statx(t.f.proc, t.rootName, flags, unix.STATX_INO|statxMntID, &st); err == nil {
+	if err := unix.Statx(t.f.procs.Root, t.rootName, flags, unix.STATX_INO|statxMntID, &st); err == nil {
 		return placeOf(&st) == root
 	}
 	now, errno := t.root()

@@ -57,7 +57,7 @@ func (t *thread) settle(name string) error {
 	for i := range t.long {
 		t.long[i] = 'x'
 	}
-	fd, errno := t.openat2(t.f.proc, append([]byte(name), 0), &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
+	fd, errno := t.openat2(t.f.procs.Root, append([]byte(name), 0), &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
 	if errno == 0 {
 		_, errno = t.call(unix.SYS_FCHDIR, uintptr(fd), 0, 0, 0, 0, 0)
 	}
@@ -127,7 +127,7 @@ func fdName(b []byte, fd int) []byte {
 func (t *thread) pathOf(fd int) ([]byte, syscall.Errno) {
 	name := fdName(t.text[:0], fd)
 	for {
-		n, err := unix.Readlinkat(t.f.fds, string(name[:len(name)-1]), t.text[:])
+		n, err := unix.Readlinkat(t.f.procs.FDs, string(name[:len(name)-1]), t.text[:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
@@ -52,6 +53,7 @@ type Agent struct {
 	monitors atomic.Int64   // of LXC, connected
 	stopped  atomic.Bool
 	reloads  sync.Mutex
+	proc     procself.Proc // for all containers, as long as the process lives
 
 	programs    context.Context // of what is started for containers: the agent serves
 	endPrograms func()
@@ -85,8 +87,12 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	proc, err := procself.OpenOr(nil)
+	if err != nil {
+		return nil, err
+	}
 	programs, endPrograms := context.WithCancel(context.Background())
-	a := &Agent{o: o, programs: programs, endPrograms: endPrograms, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
+	a := &Agent{o: o, proc: proc, programs: programs, endPrograms: endPrograms, log: o.Logger, records: records, policies: newPolicies(o.Policies, o.Load, o.Logger),
 		waiting: waiting{max: o.MaxWaiting}, ended: map[string]emulate.Statistics{}, holds: map[source]*hold{},
 		store: serviceStore(), upgrading: make(chan struct{}, 1)}
 	a.metrics = newMetrics(a)

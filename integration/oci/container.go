@@ -89,7 +89,7 @@ func (c *supervision) prepare(s *State) error {
 	c.policy = c.a.policies.take(c.choice.policy)
 	c.start = c.policy.present.Load()
 	c.began = cmp.Or(c.began, c.start.print)
-	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Watched: c.watched(), Logger: c.log,
+	c.families, err = makeFamilies(c.a.o.Families, Room{Targets: c.targets, Proc: &c.a.proc, Watched: c.watched(), Logger: c.log,
 		Kept: c.kept, Keep: c.keep, Programs: c.confinement()})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stead-project/stead/emulate/container"
 	"github.com/stead-project/stead/emulate/fakeroot"
 	"github.com/stead-project/stead/emulate/perform"
+	"github.com/stead-project/stead/internal/procself"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 )
@@ -16,7 +17,8 @@ import (
 // A Room is what a container's families are made with.
 type Room struct {
 	Targets *unotify.Targets
-	Watched bool // every call of perform.Watch is notified
+	Watched bool           // every call of perform.Watch is notified
+	Proc    *procself.Proc // of all of the agent's containers
 	Logger  hclog.Logger
 
 	Kept []byte       // what the families of another agent have learnt of the container
@@ -44,10 +46,10 @@ type Maker struct {
 func Families() []Maker {
 	return []Maker{
 		{perform.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(perform.New(perform.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger}))
+			return closable(perform.New(perform.Options{Targets: r.Targets, Proc: r.Proc, Watched: r.Watched, Logger: r.Logger}))
 		}},
 		{container.Calls, func(r Room) (ClosableFamily, error) {
-			return closable(container.New(container.Options{Targets: r.Targets, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep, Programs: r.Programs}))
+			return closable(container.New(container.Options{Targets: r.Targets, Proc: r.Proc, Watched: r.Watched, Logger: r.Logger, Kept: r.Kept, Keep: r.Keep, Programs: r.Programs}))
 		}},
 		{fakeroot.Calls, func(r Room) (ClosableFamily, error) {
 			return closable(fakeroot.New(fakeroot.Options{Targets: r.Targets, Files: r.files}))

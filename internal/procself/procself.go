@@ -15,8 +15,30 @@ import (
 // Root is the inode number of every proc file system's root: PROC_ROOT_INO of include/linux/proc_fs.h.
 const Root = 1
 
-// Open opens /proc and, in it, the directory of this process's descriptors, both as O_PATH. The caller closes them.
-func Open() (proc, fds int, err error) {
+// A Proc is the proc file system of this process's pid namespace and, in it, the directory of this process's descriptors, both as O_PATH.
+type Proc struct {
+	Root, FDs int
+	owned     bool // Close closes them
+}
+
+// Close closes both, if they are this one's.
+func (p Proc) Close() {
+	if p.owned {
+		unix.Close(p.Root)
+		unix.Close(p.FDs)
+	}
+}
+
+// OpenOr is what others have opened already, which stays theirs to close, or is opened if they have not.
+func OpenOr(theirs *Proc) (Proc, error) {
+	if theirs != nil {
+		return Proc{Root: theirs.Root, FDs: theirs.FDs}, nil
+	}
+	root, fds, err := open()
+	return Proc{Root: root, FDs: fds, owned: err == nil}, err
+}
+
+func open() (proc, fds int, err error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 	proc, err = unix.Open("/proc", flags, 0)
 	if err != nil {

@@ -85,7 +85,7 @@ func TestEntry(t *testing.T) {
 func TestIDsIn(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	proc, fds, err := Open()
+	proc, fds, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
