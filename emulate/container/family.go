@@ -1,7 +1,6 @@
 package container
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -49,9 +48,7 @@ type Family struct {
 	o       Options
 	targets *unotify.Targets
 	log     hclog.Logger
-	rows    [arch.NumIDs]*row
-	list    []row
-	types   map[string]*fsType
+	*tables
 	procs   procself.Proc
 	finder  mountFinder
 	own     *view
@@ -74,7 +71,7 @@ type Family struct {
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc. The
 // supervisor must be non-dumpable (PR_SET_DUMPABLE(2const)) before it performs anything; see package standin.
 func New(o Options) (*Family, error) {
-	f := &Family{o: o, targets: o.Targets, log: o.Logger, types: fsTypes(), closed: make(chan struct{}),
+	f := &Family{o: o, targets: o.Targets, log: o.Logger, tables: shared(), closed: make(chan struct{}),
 		parents: standin.Starter{Options: standin.Options{Futex: true}}}
 	if f.o.Patience <= 0 {
 		f.o.Patience = usual
@@ -86,14 +83,6 @@ func New(o Options) (*Family, error) {
 		f.book = callerbook.New[view](o.Targets.Identify)
 	}
 	f.initial.remember(o.Kept)
-	f.list = rows()
-	for i := range f.list {
-		id, ok := arch.LookupID(f.list[i].call)
-		if !ok {
-			return nil, fmt.Errorf("no ABI has a call %s", f.list[i].call)
-		}
-		f.rows[id] = &f.list[i]
-	}
 	if err := f.open(); err != nil {
 		f.Close() //nolint:errcheck // the error before counts
 		return nil, err

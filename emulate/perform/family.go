@@ -1,8 +1,6 @@
 package perform
 
 import (
-	"fmt"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -18,8 +16,7 @@ import (
 // A Family performs file-system calls. It implements emulate.Family.
 type Family struct {
 	targets *unotify.Targets
-	rows    [arch.NumIDs]*row
-	list    []row
+	*tables
 	log     hclog.Logger
 	procs   procself.Proc
 	pid     int
@@ -43,7 +40,7 @@ type Options struct {
 // New makes the family. Close frees what it holds. It needs a proc file system of the supervisor's pid namespace at /proc, and Linux
 // 5.8.
 func New(o Options) (*Family, error) {
-	f := &Family{targets: o.Targets, list: slices.Concat(rows(), descriptorRows()), log: o.Logger, pid: unix.Getpid()}
+	f := &Family{targets: o.Targets, tables: shared(), log: o.Logger, pid: unix.Getpid()}
 	if f.log == nil {
 		f.log = hclog.NewNullLogger()
 	}
@@ -54,13 +51,6 @@ func New(o Options) (*Family, error) {
 	f.native = arch.Native()
 	nr, _ := f.native.Number("newfstatat")
 	f.newstat = uintptr(nr)
-	for i := range f.list {
-		id, ok := arch.LookupID(f.list[i].call)
-		if !ok {
-			return nil, fmt.Errorf("no ABI has a call %s", f.list[i].call)
-		}
-		f.rows[id] = &f.list[i]
-	}
 	return f, f.callers.open(f, o.Watched)
 }
 

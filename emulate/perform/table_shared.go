@@ -1,0 +1,27 @@
+package perform
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/stead-project/stead/arch"
+)
+
+// tables say how calls are performed. Every family has the same, which nobody changes.
+type tables struct {
+	rows [arch.NumIDs]*row
+}
+
+var shared = sync.OnceValue(func() *tables {
+	t := &tables{}
+	list := slices.Concat(rows(), descriptorRows())
+	for i := range list {
+		id, ok := arch.LookupID(list[i].call)
+		if !ok {
+			panic(fmt.Sprintf("no ABI has a call %s", list[i].call)) // a test makes them all
+		}
+		t.rows[id] = &list[i]
+	}
+	return t
+})
