@@ -180,7 +180,7 @@ static int others(struct stead_job *job)
 static int limit(struct stead_job *job)
 {
 	for (int i = 0; i < job->nlimits; i++)
-		if (failed(job, STAGE_LIMITS, sys(SYS_prlimit64, 0, i, (long)&job->limits[i], 0, 0)))
+		if (failed(job, STAGE_LIMITS, sys(SYS_prlimit64, 0, i, (long)&job->limits[2 * i], 0, 0)))
 			return 1;
 	return 0;
 }
@@ -281,16 +281,6 @@ static long place_fds(struct stead_job *job, int *moved)
 	return ret;
 }
 
-/* alive says whether the child has not ended. A copy of the supervisor's memory does not say it by CLONE_CHILD_CLEARTID. */
-static int alive(struct stead_job *job)
-{
-	struct pollfd end = {.fd = job->pid, .events = POLLIN};
-	if (!(job->flags & STEAD_OTHER))
-		return job->running;
-	struct timespec now = {0};
-	return sys(SYS_ppoll, (long)&end, 1, (long)&now, 0, SIGSET_BYTES) != 1;
-}
-
 /* close_others closes all descriptors but the job's: what the child does not have, nobody can keep open who stops it. */
 static long close_others(struct stead_job *job)
 {
@@ -311,13 +301,24 @@ static long close_others(struct stead_job *job)
 	return ret < 0 ? ret : sys(SYS_close_range, from, ~0U, 0, 0, 0);
 }
 
+/* lives waits a moment for the child's end, and says whether it has not come. A copy of the supervisor's memory does not tell it by
+ * CLONE_CHILD_CLEARTID, and may wait for its admission for a while. */
+static int lives(struct stead_job *job)
+{
+	struct pollfd end = {.fd = job->pid, .events = POLLIN};
+	struct timespec moment = {.tv_nsec = 20000}, longer = {.tv_nsec = 100000};
+	if (job->flags & STEAD_OTHER)
+		return sys(SYS_ppoll, (long)&end, 1, (long)&longer, 0, SIGSET_BYTES) != 1;
+	sys(SYS_futex, (long)&job->running, FUTEX_WAIT, 1, (long)&moment, 0);
+	return job->running;
+}
+
 /* await_listener returns when the listener exists or the child has ended. The child cannot wake us: it may make no call. */
 static void await_listener(struct stead_job *job)
 {
-	struct timespec pause = {.tv_nsec = 20000};
 	sys(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0); /* else a pause takes 50 microseconds more (PR_SET_TIMERSLACK(2const)) */
-	while (job->listener < 0 && alive(job))
-		sys(SYS_futex, (long)&job->running, FUTEX_WAIT, 1, (long)&pause, 0);
+	while (job->listener < 0 && lives(job))
+		;
 }
 
 static long send_descriptor(struct stead_job *job, int fd)

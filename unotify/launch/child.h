@@ -3,7 +3,6 @@
 
 #include <linux/filter.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 /*
  * One start of a program under a filter. The Go side allocates it outside the Go heap and frees it when the child no longer
@@ -25,7 +24,7 @@ struct stead_job {
 	unsigned int landlock_flags;
 	unsigned int filter_flags;
 	struct sock_fprog prog;
-	const struct rlimit *limits; /* of every resource, or NULL: what the process was started with */
+	const uint64_t *limits; /* the soft and the hard one of nlimits resources; the others are as they are */
 	int nlimits;
 	int sock; /* where the listener is sent */
 	char *carrier_stack, *child_stack; /* their upper ends */

@@ -191,14 +191,13 @@ func (j *job) fillFilter(prog []unix.SockFilter) {
 	j.c.prog.filter = (*C.struct_sock_filter)(unsafe.Pointer(p))
 }
 
-// fillLimits: struct rlimit has 64-bit numbers on all machines that the C library is built for with 64-bit files.
 func (j *job) fillLimits(limits []unix.Rlimit) {
 	if limits == nil {
 		return
 	}
 	p := (*unix.Rlimit)(j.take(16 * len(limits)))
 	copy(unsafe.Slice(p, len(limits)), limits)
-	j.c.limits, j.c.nlimits = (*C.struct_rlimit)(unsafe.Pointer(p)), C.int(len(limits))
+	j.c.limits, j.c.nlimits = (*C.uint64_t)(unsafe.Pointer(p)), C.int(len(limits))
 }
 
 func (j *job) start() (stage int, errno syscall.Errno) {
