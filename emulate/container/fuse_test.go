@@ -431,7 +431,7 @@ func attacked(c *container) {
 	cmd := exec.Command("sh", "-c", attack, c.plan.Args[0])
 	must("attack", cmd.Start())
 	ran := 0
-	for range 25 {
+	for range 12 {
 		os.Remove("/media/said") //nolint:errcheck // it may not be there
 		err := unix.Mount("/media/img", "/media/m", "ext4", 0, "")
 		if err == nil {
