@@ -20,15 +20,30 @@ type script struct {
 	needs   []string // programs
 	caps    []string // of a container with a user namespace, and only there: the kernel asks nobody else
 	devices bool
+	not     func(t *testing.T, s site) // skips, in an ordinary user's containers
 }
 
 func scripts() []script {
 	return []script{
 		{name: "mount"}, {name: "build", needs: []string{"chroot"}},
-		{name: "nested"}, {name: "unshare", caps: []string{"CAP_SYS_ADMIN"}},
-		{name: "fuse", needs: []string{"fuse2fs", "fusermount3", "mkfs.ext4"}, devices: true},
-		{name: "packages", needs: []string{"dpkg-deb", "apt-get"}},
+		{name: "nested", not: nestedOrdinary}, {name: "unshare", caps: []string{"CAP_SYS_ADMIN"}},
+		{name: "fuse", needs: []string{"fuse2fs", "fusermount3", "mkfs.ext4"}, devices: true, not: fuseOrdinary},
+		{name: "packages", needs: []string{"dpkg-deb", "apt-get"}, not: packagesOrdinary},
 	}
+}
+
+func nestedOrdinary(t *testing.T, _ site) {
+	t.Skip("a user namespace inside the container has the container's network, which an ordinary user's agent cannot join from there")
+}
+
+func fuseOrdinary(t *testing.T, s site) {
+	if s.runtime != "runc" {
+		t.Skipf("%s gives an ordinary user's container no /dev/fuse", s.runtime)
+	}
+}
+
+func packagesOrdinary(t *testing.T, _ site) {
+	t.Skip("the package has a device, and an ordinary user's agent has none to lend")
 }
 
 // programs are what the scripts run.
@@ -152,7 +167,7 @@ func TestMatrixPrograms(t *testing.T) {
 	m := &matrix{machine: newMachine(t), used: map[acceptance]bool{}}
 	m.policies()
 	m.machine.root = debianRoot(t)
-	m.roots = map[bool]string{false: m.root, true: shifted(t, m.root)}
+	m.roots = rootsOf(t, m.root)
 	outputs := map[string]string{}
 	for _, s := range scripts() {
 		for _, userns := range []bool{false, true} {
@@ -196,6 +211,9 @@ func (m *matrix) program(t *testing.T, s site, x script, want string) {
 	need(t, x.needs...)
 	if x.caps != nil && !s.userns {
 		t.Skip("without CAP_SYS_ADMIN the kernel refuses it, and nobody can do it in the program's stead")
+	}
+	if s.user && x.not != nil {
+		x.not(t, s)
 	}
 	here := *m
 	here.machine = m.with(t)

@@ -20,25 +20,79 @@ type site struct {
 	userns  bool
 	line    func(m *machine, j job) []string // the command that runs a job
 	needs   []string                         // programs
+	user    bool                             // the runtime and the agent are an ordinary user's
 }
 
-func (s site) name() string {
-	if s.userns {
-		return s.runtime + "/userns"
+func (s site) name() string { return s.runtime + "/" + s.kind() }
+
+func (s site) kind() string {
+	switch {
+	case s.user:
+		return "rootless"
+	case s.userns:
+		return "userns"
 	}
-	return s.runtime + "/rootful"
+	return "rootful"
 }
 
 func sites() (list []site) {
 	for _, userns := range []bool{false, true} {
 		list = append(list,
-			site{"runc", userns, (*machine).runcLine, []string{"runc"}},
-			site{"crun", userns, (*machine).crunLine, []string{"crun"}},
-			site{"ctr", userns, (*machine).ctrLine, []string{"containerd", "ctr", "runc"}},
-			site{"podman", userns, (*machine).podmanLine, []string{"podman", "runc"}},
-			site{"lxc", userns, (*machine).lxcLine, []string{"lxc-start"}})
+			site{"runc", userns, (*machine).runcLine, []string{"runc"}, false},
+			site{"crun", userns, (*machine).crunLine, []string{"crun"}, false},
+			site{"ctr", userns, (*machine).ctrLine, []string{"containerd", "ctr", "runc"}, false},
+			site{"podman", userns, (*machine).podmanLine, []string{"podman", "runc"}, false},
+			site{"lxc", userns, (*machine).lxcLine, []string{"lxc-start"}, false})
 	}
-	return list
+	plain := func(runtime string) func(m *machine, j job) []string {
+		return func(m *machine, j job) []string {
+			return []string{runtime, "--root", filepath.Join(m.dir, "containers"), "run", "--bundle", m.bundleOf(j), j.id}
+		}
+	}
+	return append(list, site{"runc", true, plain("runc"), []string{"runc", "newuidmap", "setpriv", "bash"}, true},
+		site{"crun", true, plain("crun"), []string{"crun", "newuidmap", "setpriv", "bash"}, true},
+		site{"podman", true, (*machine).podmanLine, []string{"podman", "runc", "newuidmap", "setpriv", "bash"}, true})
+}
+
+// ordinary is the user whose containers need no root.
+const ordinary = 23456
+
+func setpriv() string {
+	return fmt.Sprintf("setpriv --reuid %d --regid %[1]d --clear-groups", ordinary)
+}
+
+// ordinaryAgent is a program that runs an agent as that user: its arguments are agentOf's.
+func ordinaryAgent(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "agent")
+	script := fmt.Sprintf("#!/bin/sh\nset -e\ncp %s $5/stead\nchmod 755 $5\nchmod 644 $5/*.yaml\nchown %d $5\nexec %s $5/stead \"$@\"\n", stead(t),
+		ordinary, setpriv())
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// asOrdinary runs a command as that user, who has the ids of the containers in user namespaces (subuid(5)). The runtime wants to give
+// away its standard input and output, which therefore are the user's own.
+func (m *machine) asOrdinary(line []string) []string {
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	files := map[string]string{"passwd": fmt.Sprintf("%sordinary:x:%d:%[2]d::/:/bin/sh\n", passwd, ordinary)}
+	files["subuid"] = fmt.Sprintf("ordinary:%d:65536\n", firstID)
+	files["subgid"] = files["subuid"]
+	change := "true"
+	for name, text := range files {
+		m.file(filepath.Join(m.dir, name), text)
+		change += fmt.Sprintf(" && mount --bind %s/%s /etc/%[2]s", m.dir, name)
+	}
+	if hybrid := "/sys/fs/cgroup/unified"; exists(hybrid) {
+		change += " && umount " + hybrid
+	}
+	shell := []string{"env", "HOME=" + m.dir, "XDG_RUNTIME_DIR=" + m.dir, "bash", "-c", `set -o pipefail; : | "$0" "$@" 2>&1 | cat`}
+	return unshared(change, append(append(strings.Fields(setpriv()), shell...), line...))
 }
 
 // with is the machine for a subtest.
@@ -67,8 +121,11 @@ func (m *machine) podmanLine(j job) []string {
 		line = append(line, "--device", "/dev/fuse")
 	}
 	if j.userns {
+		line = append(line, "--cgroupns", "private")
+	}
+	if j.userns && !j.user {
 		ids := fmt.Sprintf("0:%d:65536", firstID)
-		line = append(line, "--uidmap", ids, "--gidmap", ids, "--cgroupns", "private")
+		line = append(line, "--uidmap", ids, "--gidmap", ids)
 	}
 	return append(append(line, "--rootfs", m.rootOf(j)), j.args...)
 }
@@ -202,6 +259,9 @@ func (s site) do(m *machine, j job) (string, error) {
 	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
 	defer cancel()
 	line := s.line(m, j)
+	if s.user {
+		line = m.asOrdinary(line)
+	}
 	if j.devices {
 		line = m.withFuse(line)
 	}

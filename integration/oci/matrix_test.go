@@ -3,8 +3,10 @@ package oci
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -76,9 +78,12 @@ func accepted() []acceptance {
 		remount  = "the options of a file system that only the supervisor can mount are not changed: remount,bind,ro changes the mount"
 		nobody   = "files of the machine's root are nobody's in a user namespace"
 		bound    = "no device is made in a user namespace: the machine's is bound to a file, and shows its own owner and mode"
+		lender   = "an ordinary user's agent has no rights to lend beyond its containers: no devices, trusted attributes, images, real time"
 		overlays = "in a user namespace overlay keeps its things in trusted.*, which it may not write: the option userxattr is for that"
 	)
 	return []acceptance{
+		{"nodes/*", "*/rootless", lender}, {"xattr/*", "*/rootless", lender}, {"images/*", "*/rootless", lender},
+		{"system/scheduler*", "*/rootless", lender},
 		{"*overlay/relative, mountinfo", "*/*", relative}, {"nodes/forbidden*", "*/*", devices}, {"xattr/other trusted", "*/*", trusted},
 		{"system/chown", "*/*", sysfs}, {"setattr/open_tree_attr*", "*/*", library}, {"setattr/attach*", "*/*", library},
 		{"setattr/umount, mountinfo", "*/*", library}, {"system/scheduler*", "*/*", realtime},
@@ -100,7 +105,7 @@ func granted() map[string]string {
 // A matrix is what the tests share.
 type matrix struct {
 	*machine
-	roots  map[bool]string // for containers without and with a user namespace
+	roots  map[string]string // for containers without and with a user namespace, and for an ordinary user's
 	native map[string]string
 	order  []string
 	used   map[acceptance]bool
@@ -117,13 +122,17 @@ func newMatrix(t *testing.T) *matrix {
 	m.policies()
 	features := addFeatures(t, m.root)
 	addImages(t, m.root)
-	m.roots = map[bool]string{false: m.root, true: shifted(t, m.root)}
+	m.roots = rootsOf(t, m.root)
 	out, err := exec.Command(features, append([]string{"enter", m.root, "/bin/features", "run"}, comparedGroups()...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("natively: %v: %s", err, out)
 	}
 	m.native, m.order = parseReport(t, string(out))
 	return m
+}
+
+func rootsOf(t testing.TB, root string) map[string]string {
+	return map[string]string{"rootful": root, "userns": shifted(t, root, false), "rootless": shifted(t, root, true)}
 }
 
 // parseReport reads what features prints.
@@ -170,6 +179,12 @@ func (m *matrix) at(t *testing.T, s site) *matrix {
 	t.Helper()
 	here := *m
 	here.machine = m.with(t)
+	if s.user {
+		here.machine = newMachineOf(t, ordinaryAgent(t))
+		here.root = m.root
+		here.policies()
+		os.Chmod(filepath.Join(here.dir, "matrix.yaml"), 0o644)
+	}
 	if s.runtime == "ctr" {
 		here.containerd()
 	}
@@ -188,8 +203,8 @@ func (m *matrix) job(s site, policy string, args ...string) job {
 	if s.runtime == "lxc" {
 		policy = "lxc"
 	}
-	id := fmt.Sprintf("%s-%s-%v", policy, s.runtime, s.userns)
-	return job{id: id, root: m.roots[s.userns], profile: m.export(policy, policy), userns: s.userns, args: args}
+	id := policy + "-" + strings.ReplaceAll(s.name(), "/", "-")
+	return job{id: id, root: m.roots[s.kind()], profile: m.export(policy, policy), userns: s.userns, user: s.user, args: args}
 }
 
 // usableAt skips where a runtime runs no container even without a profile.
@@ -233,7 +248,11 @@ func inside(text string, s site) string {
 	text = regexp.MustCompile(`(uid|gid)=\d+`).ReplaceAllStringFunc(text, func(word string) string {
 		kind, number, _ := strings.Cut(word, "=")
 		n, _ := strconv.Atoi(number)
-		return fmt.Sprintf("%s=%d", kind, n-firstID)
+		own := n - outside(s.user, 1) + 1
+		if n == outside(s.user, 0) {
+			own = 0
+		}
+		return fmt.Sprintf("%s=%d", kind, own)
 	})
 	return regexp.MustCompile(`,[ug]id=0\b|,idmapped`).ReplaceAllString(text, "")
 }
@@ -243,7 +262,8 @@ func (m *matrix) differs(s site, step, want, got string, done bool) {
 	for _, a := range accepted() {
 		inStep, _ := path.Match(a.step, step)
 		atSite, _ := path.Match(a.site, s.name())
-		if inStep && atSite {
+		inUser, _ := path.Match(a.site, s.runtime+"/userns")
+		if inStep && (atSite || s.user && inUser) {
 			m.used[a] = true
 			return
 		}

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -66,10 +67,29 @@ func copyTo(t testing.TB, root, path string) {
 	}
 }
 
-// shifted is a copy of a root whose files belong to the root of the containers in user namespaces.
-func shifted(t testing.TB, root string) string {
+// outside is an id of a container with a user namespace as the machine has it. Root of an ordinary user's is that user.
+func outside(user bool, id int) int {
+	switch {
+	case user && id == 0:
+		return ordinary
+	case user:
+		return firstID + id - 1
+	}
+	return firstID + id
+}
+
+// mapping is the same for the runtimes (user_namespaces(7)).
+func mapping(user bool) []object {
+	if user {
+		return []object{{"containerID": 0, "hostID": ordinary, "size": 1}, {"containerID": 1, "hostID": firstID, "size": 65535}}
+	}
+	return []object{{"containerID": 0, "hostID": firstID, "size": 65536}}
+}
+
+// shifted is a copy of a root whose files belong to the users of a container with a user namespace.
+func shifted(t testing.TB, root string, user bool) string {
 	t.Helper()
-	to := root + "-shifted"
+	to := fmt.Sprintf("%s-shifted-%v", root, user)
 	if out, err := exec.Command("cp", "-a", root, to).CombinedOutput(); err != nil {
 		t.Fatalf("copy a root: %v: %s", err, out)
 	}
@@ -82,7 +102,7 @@ func shifted(t testing.TB, root string) string {
 			return err
 		}
 		st := info.Sys().(*syscall.Stat_t)
-		if err := os.Lchown(path, int(st.Uid)+firstID, int(st.Gid)+firstID); err != nil || info.Mode()&os.ModeSymlink != 0 {
+		if err := os.Lchown(path, outside(user, int(st.Uid)), outside(user, int(st.Gid))); err != nil || info.Mode()&os.ModeSymlink != 0 {
 			return err
 		}
 		return unix.Chmod(path, st.Mode&0o7777) // a new owner takes set-id bits away

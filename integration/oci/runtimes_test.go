@@ -35,9 +35,15 @@ type machine struct {
 
 const firstID = 200000 // of the containers in user namespaces
 
-func newMachine(t *testing.T, args ...string) *machine {
+func newMachine(t *testing.T) *machine {
 	t.Helper()
-	r, _ := process(t, args...)
+	return newMachineOf(t, stead(t))
+}
+
+// newMachineOf has another program for its agent.
+func newMachineOf(t *testing.T, program string) *machine {
+	t.Helper()
+	r, _ := agentOf(t, program)
 	m := &machine{r, filepath.Join(r.dir, "rootfs")}
 	r.write("web", `version: 1
 name: web
@@ -135,6 +141,7 @@ type job struct {
 	root    string          // "": the machine's
 	profile json.RawMessage // nil: none
 	userns  bool
+	user    bool     // of an ordinary user's runtime
 	caps    []string // beyond the usual ones
 	devices bool     // with /dev/fuse
 	args    []string
@@ -155,8 +162,7 @@ func (m *machine) bundleOf(j job) string {
 	}
 	if j.userns {
 		namespaces = append(namespaces, object{"type": "user"})
-		mapping := []object{{"containerID": 0, "hostID": firstID, "size": 65536}}
-		linux["uidMappings"], linux["gidMappings"] = mapping, mapping
+		linux["uidMappings"], linux["gidMappings"] = mapping(j.user), mapping(j.user)
 	}
 	if j.devices {
 		fuse := object{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666}
