@@ -276,14 +276,9 @@ func (a *Agent) handshake(ctx context.Context, conn *net.UnixConn) {
 		return
 	}
 	defer src.close() // nobody answers any more: the targets must not wait
-	c, err := a.join(state, who.Uid, false)
+	c, err := a.join(state, who.Uid, false, src)
 	if err != nil {
 		a.metrics.refuse()
-		a.log.Error("a container was refused: its notified calls fail with ENOSYS", "container", state.Container.ID, "error", err)
-		return
-	}
-	if err := a.hold(c, src); err != nil {
-		a.leave(c)
 		a.log.Error("a container was refused: its notified calls fail with ENOSYS", "container", state.Container.ID, "error", err)
 		return
 	}
@@ -330,16 +325,22 @@ func peer(conn *net.UnixConn) unix.Ucred {
 	return *who
 }
 
-// join finds the container that a state is of, or begins one.
-func (a *Agent) join(s *State, uid uint32, lxc bool) (*supervision, error) {
+// join finds the container that a state is of, or begins one. What the next agent needs is kept before anything that takes time.
+func (a *Agent) join(s *State, uid uint32, lxc bool, src source) (*supervision, error) {
 	c, found, err := a.find(s, uid, lxc)
 	if err != nil {
 		return nil, err
 	}
+	err = a.hold(c, src)
 	if !found {
 		c.setup(s)
 	}
 	<-c.ready
+	if err != nil {
+		a.leave(c)
+		return nil, err
+	}
+	a.describe(c, src)
 	return c, nil
 }
 

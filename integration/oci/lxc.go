@@ -149,17 +149,13 @@ func (a *Agent) serveLXC(ctx context.Context, conn *net.UnixConn, uid uint32) er
 	if err != nil {
 		return err
 	}
-	c, err := a.join(first.state(), uid, true)
+	c, err := a.join(first.state(), uid, true, src)
 	if err != nil {
 		first.listener.close()
 		return err
 	}
 	src.log = c.log
 	src.first.Store(first)
-	if err := a.hold(c, src); err != nil {
-		a.leave(c)
-		return err
-	}
 	defer a.drop(ctx, src)
 	a.serve(ctx, c, src, nil)
 	a.drop(ctx, src)

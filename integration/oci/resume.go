@@ -74,9 +74,22 @@ func (a *Agent) deposit(h *hold) error {
 	return a.store.put(h.key, fds...)
 }
 
+// describe writes the deed again, when the container's policy is known.
+func (a *Agent) describe(c *supervision, src source) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if h := a.holds[src]; h != nil && h.book != nil {
+		c.describe(h.book) //nolint:errcheck // without it the next agent chooses the policy
+	}
+}
+
 // describe writes a container's deed into a ledger, and what its families keep.
 func (c *supervision) describe(book *ledger) error {
-	text, err := json.Marshal(deed{State: c.origin, UID: c.uid, LXC: c.lxc, Since: c.since, Policy: c.choice.policy, Print: c.choice.print, Began: c.began})
+	d := deed{State: c.origin, UID: c.uid, LXC: c.lxc, Since: c.since}
+	if c.known() { // else the next agent chooses
+		d.Policy, d.Print, d.Began = c.choice.policy, c.choice.print, c.began
+	}
+	text, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}

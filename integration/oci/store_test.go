@@ -299,3 +299,37 @@ func TestServiceRestart(t *testing.T) {
 	y.say("/forbidden")
 	y.wantLine("cross-device")
 }
+
+// TestCrashUnderLoad: at whatever moment the agent dies, no call waits for ever, and none but those under way goes wrong.
+func TestCrashUnderLoad(t *testing.T) {
+	const deaths, targets = 12, 3
+	need(t, "python3")
+	m := newManager(t)
+	m.run()
+	end := filepath.Join(m.dir, "end")
+	var all []*target
+	for i := range targets {
+		x := m.startBusy(i, end)
+		m.hand(x, state(fmt.Sprint("busy", i), "web"))
+		eventually(t, "the container", func() bool { return m.status(fmt.Sprint("busy", i)) != nil && len(m.names()) == 2*i+2 })
+		all = append(all, x)
+	}
+	for n := range deaths {
+		time.Sleep(time.Duration(20+7*n) * time.Millisecond)
+		m.kill()
+		m.run()
+	}
+	if err := os.WriteFile(end, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range all {
+		said := x.line()
+		lost := strings.Count(m.records(fmt.Sprint("busy", i)), lostReason)
+		t.Log(said, lost, "calls under way")
+		var calls, wrong int
+		n, _ := fmt.Sscanf(strings.Replace(said, "'ENOSYS'", "", 1), "%d {: %d}", &calls, &wrong)
+		if n < 1 || n == 1 && !strings.HasSuffix(said, "{}") || calls < 100 || wrong > deaths || lost > wrong {
+			t.Errorf("target %d printed %s; %d calls were under way", i, said, lost)
+		}
+	}
+}

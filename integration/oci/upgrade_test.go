@@ -90,7 +90,7 @@ while not os.path.exists(end):
         note("made")
     except OSError as e:
         if e.errno != errno.EXDEV: note(errno.errorcode[e.errno])
-    d = "%s/%d" % (sys.argv[2], n % 100)
+    d = "%s/%d" % (sys.argv[2], n)
     try:
         os.mkdir(d)
         os.rmdir(d)
@@ -100,6 +100,15 @@ while not os.path.exists(end):
 print(n, wrong, flush=True)
 `
 
+func (r *rig) startBusy(i int, end string) *target {
+	r.t.Helper()
+	work := fmt.Sprintf("%s/work%d", r.dir, i)
+	if err := os.Mkdir(work, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	return start(r.t, "exec python3 -c '"+busy+"' "+end+" "+work)
+}
+
 // TestUpgradeUnderLoad: five upgrades while a container calls without a break, and every call is answered as the policy says.
 func TestUpgradeUnderLoad(t *testing.T) {
 	const upgrades, targets = 5, 3
@@ -108,11 +117,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	end := filepath.Join(r.dir, "end")
 	var all []*target
 	for i := range targets {
-		work := fmt.Sprintf("%s/work%d", r.dir, i)
-		if err := os.Mkdir(work, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		x := start(t, "exec python3 -c '"+strings.ReplaceAll(busy, "'", "")+"' "+end+" "+work)
+		x := r.startBusy(i, end)
 		s := state(fmt.Sprint("busy", i), "web")
 		s.Container.PID = x.PID
 		r.hand(x, s)
