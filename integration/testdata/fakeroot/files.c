@@ -59,18 +59,18 @@ static void show(const char *path) {
 		}
 	}
 	printf(" -> %d %o %u:%u %x links %d", r, st.st_mode, st.st_uid, st.st_gid, (unsigned)st.st_rdev, S_ISDIR(st.st_mode) ? 0 : (int)st.st_nlink);
-	if (fd >= 0)
-		close(fd);
 #ifdef __i386__
 	uint16_t old[64];
 	memset(old, 0, sizeof old);
-	long o = syscall(SYS_oldlstat, path, old);
+	long o = fd >= 0 ? syscall(SYS_oldfstat, fd, old) : syscall(SYS_oldlstat, path, old);
 	printf(" old %ld %o %u:%u", o, old[2], old[4], old[5]);
 	uint8_t mid[64];
 	memset(mid, 0, sizeof mid);
-	o = syscall(SYS_lstat, path, mid);
+	o = fd >= 0 ? syscall(SYS_fstat, fd, mid) : syscall(SYS_lstat, path, mid);
 	printf(" mid %ld %o %u:%u", o, *(uint16_t *)(mid + 8), *(uint16_t *)(mid + 12), *(uint16_t *)(mid + 14));
 #endif
+	if (fd >= 0)
+		close(fd);
 	printf("\n");
 }
 
