@@ -187,7 +187,7 @@ func (s *Server) replace(l *leader, busy uint64) {
 // expire denies a call that the supervisor could not even read in time.
 func (s *Server) expire(id uint64) {
 	s.stats.timeouts.Add(1)
-	s.log.Warn("a call was denied because its target's memory could not be read in time", "notification", id, "deadline", s.o.Deadline)
+	s.log.Warn("a call was denied: its target's memory, or a file system that it names, did not answer in time", "notification", id, "deadline", s.o.Deadline)
 	if err := s.src.Respond(id, unotify.Response{Errno: defaultErrno}); err == nil {
 		s.stats.denied.Add(1)
 	}

@@ -136,7 +136,7 @@ func (s *Server) Serve(ctx context.Context) error {
 const abandon = time.Second
 
 // close ends leaders and workers. A leader that is stalled in a target's memory is left behind: it holds no lock and ends when
-// the read does.
+// the read does. One that has been slow only is waited for: it may be using what the caller of Serve is about to close.
 func (s *Server) close() {
 	s.mu.Lock()
 	l := s.leader
@@ -145,6 +145,9 @@ func (s *Server) close() {
 	select {
 	case <-l.done:
 	case <-time.After(abandon):
+	}
+	for over := time.Now().Add(abandon); s.stalled.Load() > 0 && time.Now().Before(over); {
+		time.Sleep(abandon / 1000)
 	}
 	s.work.close()
 }

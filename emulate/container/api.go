@@ -133,7 +133,7 @@ func (o *op) setsPath() bool {
 	return cmd == unix.FSCONFIG_SET_PATH || cmd == unix.FSCONFIG_SET_PATH_EMPTY
 }
 
-// context is what the caller's descriptor is, and who acts on it. One that nothing is known of is acted on as the caller.
+// context is what the caller's descriptor is, and who acts on it. One that nothing is known of is refused.
 func (o *op) context() (fd int, x fsContext, call caller, errno syscall.Errno) {
 	if errno := o.look(); errno != 0 {
 		return -1, x, nil, errno
@@ -147,16 +147,17 @@ func (o *op) context() (fd int, x fsContext, call caller, errno syscall.Errno) {
 	default:
 		return -1, x, nil, errno
 	}
+	if _, mount := o.f.given.redeem(fd); mount {
+		fd = missingFD(o.int(0)) // what it stands for is a place (O_PATH), which such calls do not take
+	}
 	x, ok := o.f.opened.find(fd)
-	if ok || o.linkOf(fd) != "anon_inode:[fscontext]" {
-		call, errno = o.creator(x.kind) // what is no context at all, the kernel refuses
-		return fd, x, call, errno
+	if !ok && o.linkOf(fd) == "anon_inode:[fscontext]" {
+		// What an option means is not known: for whoever acts, a path would be the supervisor's.
+		o.refuse("nothing is known of the context: more than " + itoa(maxContexts) + " were opened since, or it came from elsewhere")
+		return -1, x, nil, unix.EPERM
 	}
-	a, errno := o.actor(asTarget)
-	if errno != 0 {
-		return -1, x, nil, errno
-	}
-	return fd, x, a.call, 0
+	call, errno = o.creator(x.kind) // what is no context at all, the kernel refuses
+	return fd, x, call, errno
 }
 
 // missing is a descriptor that is not there for one that the caller does not have.
@@ -174,18 +175,15 @@ func fsconfig(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	key := o.text(2).Text()
-	refused := remountRefused()
-	if x.kind != nil {
-		refused = x.kind.refuse
-	}
 	cmd := o.flags(1)
-	if fd >= 0 && cmd <= unix.FSCONFIG_SET_FD && slices.Contains(refused, key) && (x.kind == nil || x.kind.made != device || key != "source") {
-		return o.refuse("option " + key + " would mean the supervisor's")
-	}
-	if v := (option{key: key, value: o.text(3).Text(), flag: cmd != unix.FSCONFIG_SET_STRING}); cmd <= unix.FSCONFIG_SET_FD && (o.refuses(v) || x.grant.refuses(v)) {
-		return o.refuse("the policy refuses option " + v.String())
-	}
+	v := option{key: key, value: o.text(3).Text(), flag: cmd != unix.FSCONFIG_SET_STRING}
 	switch {
+	case x.fd > 0 && cmd <= unix.FSCONFIG_SET_FD && x.refuses(v):
+		return o.refuse("option " + key + " would mean the supervisor's")
+	case cmd <= unix.FSCONFIG_SET_FD && (o.refuses(v) || x.grant.refuses(v)):
+		return o.refuse("the policy refuses option " + v.String())
+	case cmd == unix.FSCONFIG_CMD_RECONFIGURE && o.machinesOwn(x):
+		return o.refuse("the file system may be the machine's too: only its mount can be changed (mount_setattr)")
 	case cmd == unix.FSCONFIG_SET_STRING && x.kind != nil && o.text(3).Ended() && o.int(4) == 0 && key != "":
 		return result(0, o.setString(call, fd, x, option{key: key, value: o.text(3).Text()}))
 	case cmd == unix.FSCONFIG_SET_BINARY:
@@ -320,12 +318,15 @@ func fsmount(o *op) emulate.Result {
 	if made {
 		attrs |= mountAttrs(safe)
 	}
-	if x.kind != nil && x.kind.made == device {
-		attrs |= unix.MOUNT_ATTR_NODEV // it may be a file's
+	if o.foreignContent(x.kind) {
+		attrs |= unix.MOUNT_ATTR_NODEV
 	}
 	tree, errno := opened(call(unix.SYS_FSMOUNT, uintptr(fd), uintptr(o.flags(1)|unix.FSMOUNT_CLOEXEC), uintptr(attrs)))
 	if errno == 0 && made && !x.kind.owned && (o.grant.IDMap || x.grant.IDMap) {
 		errno = o.idmap(tree)
+	}
+	if errno == 0 {
+		o.f.opened.made(fd, rootDevice(tree))
 	}
 	return o.giveTree(tree, errno, o.flags(1)&unix.FSMOUNT_CLOEXEC != 0)
 }
@@ -380,11 +381,15 @@ func (o *op) attributes() uintptr {
 		return o.block(b)
 	}
 	order := o.call.ABI.ByteOrder()
-	set, forced := order.Uint64(b), mountAttrs(o.grant.Force)
+	set, forced := order.Uint64(b), mountAttrs(o.grant.Force)|o.keptAttrs(0, order.Uint64(b[8:]))
 	if forced&unix.MOUNT_ATTR__ATIME != 0 {
 		forced |= unix.MOUNT_ATTR__ATIME
 	}
-	order.PutUint64(b[8:], order.Uint64(b[8:])&^forced)
+	cleared := order.Uint64(b[8:])
+	order.PutUint64(b[8:], cleared&^forced)
+	if propagation := order.Uint64(b[16:]); set|cleared&^forced|propagation == 0 {
+		order.PutUint64(b, cleared&forced&^unix.MOUNT_ATTR__ATIME) // what asks for nothing the kernel does not look at
+	}
 	if set&unix.MOUNT_ATTR_IDMAP != 0 {
 		o.userNamespace(b[24:])
 	}

@@ -132,12 +132,18 @@ func (o *op) layers(v option) ([]setting, syscall.Errno) {
 	case v.flag:
 		return []setting{{option: v}}, 0
 	case key == "upperdir", key == "workdir", key == "lowerdir+", key == "datadir+":
-		fd, errno := o.pathFD(unescape(v.value))
+		fd, errno := o.layer(v.value)
 		return []setting{{option: option{key: key}, fd: fd}}, errno
 	case key != "lowerdir":
 		return []setting{{option: v}}, 0
 	}
-	var list []setting
+	if slashes := len(v.value) - len(strings.TrimRight(v.value, `\`)); slashes%2 != 0 {
+		return nil, unix.EINVAL // it would escape the end
+	}
+	list := []setting{{option: option{key: key}}} // without a value it takes back what was given before
+	if v.value == "" {
+		return list, 0
+	}
 	layers := splitLayers(v.value)
 	key = "lowerdir+"
 	for i, layer := range layers {
@@ -148,13 +154,24 @@ func (o *op) layers(v option) ([]setting, syscall.Errno) {
 			key = "datadir+"
 			continue
 		}
-		fd, errno := o.pathFD(unescape(layer))
+		fd, errno := o.layer(layer)
 		if errno != 0 {
 			return nil, errno
 		}
 		list = append(list, setting{option: option{key: key}, fd: fd})
 	}
 	return list, 0
+}
+
+// layer holds one layer. Overlay does not ask what its layers' mounts forbid: where nothing else keeps the devices of a stranger's file
+// system from counting, it is not to make them count.
+func (o *op) layer(text string) (int, syscall.Errno) {
+	fd, errno := o.pathFD(unescape(text))
+	if errno == 0 && !o.foreign(nsUser) && o.kept(fd)&unix.MS_NODEV != 0 {
+		o.refuse("the layer's mount forbids devices, and overlay would not")
+		return -1, unix.EPERM
+	}
+	return fd, errno
 }
 
 // maxLayers is OVL_MAX_STACK of fs/overlayfs/params.h.
@@ -270,11 +287,11 @@ func (o *op) mountDevice(t *fsType, flags uint64, options []option) emulate.Resu
 	if o.grant.Sources != nil && !listed {
 		return o.refuse("the rule's sources do not have " + o.linkOf(p.fd))
 	}
-	path, image, errno := o.blockSource(p.fd, flags, listed)
+	path, _, errno := o.blockSource(p.fd, flags, listed)
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
-	if image {
+	if o.foreignContent(t) {
 		flags |= unix.MS_NODEV
 	}
 	tree, errno := o.build(direct, t.name, path, flags, settings(options))

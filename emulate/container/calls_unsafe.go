@@ -74,7 +74,7 @@ func (a *actor) write(fd int, text string) syscall.Errno {
 func (a *actor) root() (place, syscall.Errno) {
 	a.text = append(a.text[:0], '/', 0)
 	text := uintptr(unsafe.Pointer(unsafe.SliceData(a.text)))
-	_, errno := a.call(unix.SYS_STATX, atCwd, text, 0, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, uintptr(unsafe.Pointer(&a.stat)))
+	_, errno := a.call(unix.SYS_STATX, atCwd, text, statQuietly, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, uintptr(unsafe.Pointer(&a.stat)))
 	return placeOf(&a.stat), errno
 }
 
@@ -110,7 +110,7 @@ func (m *mountAnswer) facts(errno syscall.Errno) (mountFacts, syscall.Errno) {
 		return mountFacts{}, errno
 	}
 	device, ids := (*[2]uint32)(unsafe.Pointer(&m[2])), (*[2]uint32)(unsafe.Pointer(&m[7]))
-	return mountFacts{magic: int64(m[3]), major: device[0], minor: device[1], peers: m[10], id: ids[0]}, 0
+	return mountFacts{magic: int64(m[3]), major: device[0], minor: device[1], peers: m[10], id: ids[0], parent: m[6], flags: keepable(m[8])}, 0
 }
 
 // A mountQuestion is memory for statmount(2), on the heap.

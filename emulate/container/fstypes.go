@@ -1,6 +1,7 @@
 package container
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +13,7 @@ type fsType struct {
 	name   string
 	paths  []string // options whose value is a path
 	fds    []string // options whose value is a descriptor's number
-	refuse []string // options that would reach beyond the caller
+	refuse []string // options, or options with a value, that would reach beyond the caller
 	users  []string // options whose value is a user's id
 	groups []string // and a group's
 	owned  bool     // it has no ids but those of whoever makes it: there is nothing to map
@@ -29,7 +30,8 @@ const (
 	device                // the same, from a block device
 )
 
-// fsTypes are the file systems that can be mounted. `source` as an option says where from a second time (fs/fs_context.c).
+// fsTypes are the file systems that can be mounted. `source` as an option says where from a second time (fs/fs_context.c). 9p's can be the
+// path of a socket (net/9p/trans_fd.c). f2fs is missing because it opens the devices that its first one names (fs/f2fs/super.c).
 func fsTypes() map[string]*fsType {
 	list := []fsType{
 		{name: "tmpfs"}, {name: "ramfs"}, {name: "sysfs"}, {name: "devpts"}, {name: "mqueue"}, {name: "cgroup2"}, {name: "binfmt_misc"},
@@ -39,13 +41,13 @@ func fsTypes() map[string]*fsType {
 		{name: "nfs", made: outside}, {name: "nfs4", made: outside},
 		{name: "cifs", made: outside, users: []string{"uid", "cruid", "backupuid"}, groups: []string{"gid", "backupgid"}},
 		{name: "smb3", made: outside, users: []string{"uid", "cruid", "backupuid"}, groups: []string{"gid", "backupgid"}},
-		{name: "9p", fds: []string{"rfdno", "wfdno"}, made: outside, users: []string{"dfltuid"}, groups: []string{"dfltgid"}},
+		{name: "9p", fds: []string{"rfdno", "wfdno"}, refuse: []string{"trans=unix"}, made: outside, users: []string{"dfltuid"}, groups: []string{"dfltgid"}},
 		{name: "ext2", made: device}, {name: "ext3", made: device, refuse: []string{"journal_path", "journal_dev"}},
 		{name: "ext4", made: device, refuse: []string{"journal_path", "journal_dev"}},
 		{name: "xfs", made: device, refuse: []string{"logdev", "rtdev"}}, {name: "btrfs", made: device, refuse: []string{"device"}},
 		{name: "squashfs", made: device}, {name: "erofs", made: device, refuse: []string{"device", "fsid", "domain_id"}},
 		{name: "vfat", made: device}, {name: "msdos", made: device}, {name: "exfat", made: device}, {name: "iso9660", made: device},
-		{name: "udf", made: device}, {name: "f2fs", made: device}, {name: "ntfs3", made: device},
+		{name: "udf", made: device}, {name: "ntfs3", made: device},
 	}
 	types := make(map[string]*fsType, len(list))
 	for i := range list {
@@ -56,6 +58,11 @@ func fsTypes() map[string]*fsType {
 		types[t.name] = t
 	}
 	return types
+}
+
+// refuses says whether an option would reach beyond the caller.
+func (t *fsType) refuses(v option) bool {
+	return slices.Contains(t.refuse, v.key) || slices.Contains(t.refuse, v.String())
 }
 
 // An option is one of a comma-separated list, as generic_parse_monolithic() of fs/fs_context.c takes it apart.

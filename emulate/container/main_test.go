@@ -130,19 +130,23 @@ func (p plan) run() {
 		inNoContainer(&container{plan: p, out: json.NewEncoder(os.Stdout)})
 		os.Exit(0)
 	}
+	if p.Scenario == "serve" {
+		serve()
+	}
 	if !p.Peers {
 		must("private mounts", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	}
+	if !p.Peers || p.Args != nil && p.Args[0] == "work" {
 		must("work directory", unix.Mount("work", "/media", "tmpfs", 0, "mode=755"))
 	}
 	if p.Chroot {
 		p.enterChroot()
 	}
-	s, ok := scenarios()[p.Scenario]
-	if !ok {
-		s, ok = grantScenarios()[p.Scenario]
-	}
-	if !ok {
-		s, ok = systemScenarios()[p.Scenario]
+	s, ok := scenario{}, false
+	for _, group := range []map[string]scenario{scenarios(), grantScenarios(), systemScenarios(), holeScenarios(), faultScenarios(), trickScenarios()} {
+		if found, there := group[p.Scenario]; there {
+			s, ok = found, true
+		}
 	}
 	if !ok {
 		s, ok = kernelScenarios()[p.Scenario]
@@ -161,10 +165,15 @@ func (p plan) run() {
 		s.prepare(c)
 	}
 	if p.Drop {
-		must("drop", dropCapabilities(unix.CAP_SYS_ADMIN, unix.CAP_MKNOD, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_TIME))
+		must("drop", dropCapabilities(lentRights()...))
 	}
 	s.run(c)
 	os.Exit(0)
+}
+
+// lentRights are what a plan's program has not, and rules lend.
+func lentRights() []int {
+	return []int{unix.CAP_SYS_ADMIN, unix.CAP_MKNOD, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_TIME}
 }
 
 // enterChroot leaves little but /media and the machine's programs.
@@ -290,13 +299,16 @@ func parseReports(t *testing.T, out []byte) (list []report) {
 
 // A supervision is how a plan is run under a supervisor.
 type supervision struct {
-	options Options
-	grant   policy.Grant                            // as a rule says it
-	decide  func(r *policy.Request) policy.Decision // nil: everything is performed
-	pid     func(pid int)                           // told of the program
-	narrow  bool                                    // every call of another ABI is notified, too
-	finder  mountFinder                             // the best that is used
-	signals bool                                    // any signal ends the program's waiting for an answer
+	options  Options
+	grant    policy.Grant                            // as a rule says it
+	decide   func(r *policy.Request) policy.Decision // nil: everything is performed
+	pid      func(pid int)                           // told of the program
+	narrow   bool                                    // every call of another ABI is notified, too
+	finder   mountFinder                             // the best that is used
+	signals  bool                                    // any signal ends the program's waiting for an answer
+	deadline time.Duration
+	notify   []unix.SockFilter                   // nil: of the native calls
+	source   func(emulate.Source) emulate.Source // nil: the listener itself
 }
 
 var hideOnce sync.Once
@@ -340,7 +352,10 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 	if s.signals {
 		flags = 0
 	}
-	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.filter(family),
+	if s.notify == nil {
+		s.notify = s.filter(family)
+	}
+	child, err := launch.Start(launch.Options{Path: "/proc/self/exe", Env: p.environ(), Filter: s.notify,
 		FilterFlags: flags, Files: []*os.File{nil, w, os.Stderr}})
 	w.Close()
 	if err != nil {
@@ -356,8 +371,13 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 		s.grant.As = policy.AsSupervisor
 		decide = func(r *policy.Request) policy.Decision { return s.everything(family, r) }
 	}
-	programs.options = emulate.Options{Decider: decider(decide), Table: table, Targets: emulate.FromTargets(targets), Logger: s.options.Logger}
-	server := emulate.New(emulate.FromListener(child.Listener), programs.options)
+	source := emulate.FromListener(child.Listener)
+	if s.source != nil {
+		source = s.source(source)
+	}
+	programs.options = emulate.Options{Decider: decider(decide), Table: table, Targets: emulate.FromTargets(targets), Logger: s.options.Logger,
+		Deadline: s.deadline}
+	server := emulate.New(source, programs.options)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background()) }()
 	if s.pid != nil {

@@ -177,7 +177,7 @@ func (o *op) remount(flags uint64) emulate.Result {
 	if flags&unix.MS_BIND == 0 && o.machines(o.pins[0].fd) {
 		return o.refuse("the file system is the machine's too: only its mount can be changed (MS_REMOUNT with MS_BIND)")
 	}
-	return o.plainMount(o.pointer(0), o.pointer(2), flags, data)
+	return o.plainMount(o.pointer(0), o.pointer(2), flags|o.kept(o.pins[0].fd), data)
 }
 
 // refuse fails a call that would reach beyond what is granted. The record says why.
@@ -198,7 +198,7 @@ func (o *op) mountNew(flags uint64) emulate.Result {
 	}
 	options := parseOptions(o.optionText())
 	for _, v := range options {
-		if slices.Contains(t.refuse, v.key) {
+		if t.refuses(v) {
 			return o.refuse("option " + v.key + " of " + t.name + " would mean the supervisor's")
 		}
 	}
@@ -279,11 +279,17 @@ func (o *op) mountInside(t *fsType, flags uint64, options []option) emulate.Resu
 		}
 		options, changed = append(options, option{key: "pidns", value: itoa(fd)}), true
 	}
-	data := o.data()
-	if changed {
-		data = o.page(joinOptions(options))
+	if o.foreignContent(t) {
+		flags |= unix.MS_NODEV
 	}
-	return o.plainMount(o.pointer(0), o.pointer(2), flags, data)
+	if !changed {
+		return o.plainMount(o.pointer(0), o.pointer(2), flags, o.data())
+	}
+	text := joinOptions(options)
+	if len(text) >= maxText {
+		return o.refuse("with what the supervisor puts into them, the options are longer than a page: give fewer")
+	}
+	return o.plainMount(o.pointer(0), o.pointer(2), flags, o.page(text))
 }
 
 // page is a string in a page of its own, of which the kernel takes as much as is there.
@@ -390,5 +396,8 @@ func (o *op) attach(a *actor, tree int) syscall.Errno { return o.attachAt(a, tre
 func (o *op) attachAt(a *actor, tree, at int) syscall.Errno {
 	const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH
 	_, errno := a.call(unix.SYS_MOVE_MOUNT, uintptr(tree), o.cstring(""), uintptr(at), o.cstring(""), flags)
+	if errno == unix.EINVAL && (kindOf(tree) == unix.S_IFDIR) != (kindOf(at) == unix.S_IFDIR) {
+		return unix.ENOTDIR // what mount(2) says (graft_tree() of fs/namespace.c)
+	}
 	return errno
 }

@@ -16,6 +16,8 @@ type mountFacts struct {
 	major, minor uint32 // of its file system
 	peers        uint64 // the peer group, 0 for none (mount_namespaces(7))
 	id           uint32 // as mountinfo shows it
+	parent       uint64 // the mount that it is on, by the id that no other mount ever has
+	flags        uint64 // of MS_NODEV and MS_NOSUID, those that it has
 }
 
 // mountFinder says how much a kernel tells by statmount(2).
@@ -216,11 +218,18 @@ func peerGroup(mount [][]byte) []byte {
 // the caller's root, or is nowhere.
 func (o *op) mountOf(fd int) [][]byte {
 	st, _ := statOf(fd, unix.STATX_MNT_ID)
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
-	if st.Mask&unix.STATX_MNT_ID == 0 || err != nil {
+	if st.Mask&unix.STATX_MNT_ID == 0 {
 		return nil
 	}
-	id := []byte(strconv.FormatUint(st.Mnt_id, 10))
+	return o.mountLine([]byte(strconv.FormatUint(st.Mnt_id, 10)))
+}
+
+// mountLine is the same of a mount by its id in mountinfo.
+func (o *op) mountLine(id []byte) [][]byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", o.env.TID))
+	if err != nil {
+		return nil
+	}
 	for line := range bytes.Lines(text) {
 		if f := bytes.Fields(line); len(f) > 6 && bytes.Equal(f[0], id) {
 			return f

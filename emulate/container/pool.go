@@ -1,6 +1,7 @@
 package container
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/stead-project/stead/internal/idle"
@@ -12,6 +13,7 @@ import (
 type pool struct {
 	starter standin.Starter
 	idle    idle.List[*actor]
+	closed  atomic.Bool
 	tasks   procself.Tasks // what they have in proc is the supervisor's
 }
 
@@ -52,6 +54,9 @@ func (p *pool) give(a *actor) {
 	if old, full := p.idle.Give(a.key, a, maxIdle); full {
 		p.end(old)
 	}
+	if p.closed.Load() { // a call that was held up comes back afterwards
+		p.drain()
+	}
 }
 
 // drain ends what waits: a task's root keeps a mount busy. It says whether there was any.
@@ -70,6 +75,7 @@ func (p *pool) end(a *actor) {
 }
 
 func (p *pool) close() {
+	p.closed.Store(true)
 	p.drain()
 	p.starter.Close() //nolint:errcheck // the tasks end with us
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"slices"
 	"sync"
 	"syscall"
 
@@ -11,6 +12,7 @@ import (
 // inode number names it for as long as it is open at either end, and nothing that a caller can make has the same one.
 type registry struct {
 	mu      sync.Mutex
+	closed  bool // a call that was held up may come back afterwards
 	entries map[fileID]standIn
 }
 
@@ -44,7 +46,7 @@ func (r *registry) give(real int) (int, syscall.Errno) {
 	id, ok := idOf(p[0])
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok || len(r.entries) >= maxGiven {
+	if !ok || r.closed || len(r.entries) >= maxGiven {
 		for _, fd := range [...]int{real, p[0], p[1]} {
 			unix.Close(fd)
 		}
@@ -106,20 +108,22 @@ func (r *registry) close() {
 	for _, s := range r.entries {
 		s.close()
 	}
-	r.entries = nil
+	r.entries, r.closed = nil, true
 }
 
 // contexts are the file systems that callers are configuring: their descriptors are the callers' own, and what is known of them is
 // found by comparing open files (kcmp(2)).
 type contexts struct {
-	mu   sync.Mutex
-	list []fsContext // the oldest first
+	mu     sync.Mutex
+	closed bool
+	list   []fsContext // the oldest first
 }
 
 // An fsContext is a file system being configured.
 type fsContext struct {
 	fd       int
 	kind     *fsType // nil: one that is mounted already
+	dev      string  // of the file system, once a mount of it was made
 	grant    lending // of the rule that let it be opened
 	tgid     int
 	loop     int  // a loop device that is to stay as long; -1: none
@@ -127,7 +131,15 @@ type fsContext struct {
 	born     uint64
 }
 
-// maxContexts bounds them. One that is forgotten is its caller's own affair: it is configured with the caller's rights.
+// refuses says whether an option would reach beyond the caller.
+func (x *fsContext) refuses(v option) bool {
+	if x.kind == nil {
+		return slices.Contains(remountRefused(), v.key)
+	}
+	return x.kind.refuses(v) && (x.kind.made != device || v.key != "source")
+}
+
+// maxContexts bounds them: the oldest is forgotten, and can be configured no further.
 const maxContexts = 256
 
 // add remembers a context; fd stays the caller's.
@@ -143,6 +155,10 @@ func (c *contexts) add(o *op, fd int, kind *fsType) syscall.Errno {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		unix.Close(dup)
+		return unix.EPERM
+	}
 	if len(c.list) >= maxContexts {
 		c.list[0].close()
 		c.list = c.list[1:]
@@ -198,14 +214,31 @@ func (c *contexts) forget(f *Family) int {
 func (c *contexts) find(fd int) (fsContext, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	const kcmpFile = 0
-	pid := uintptr(unix.Getpid())
-	for _, x := range c.list {
-		if r, errno := direct(unix.SYS_KCMP, pid, pid, kcmpFile, uintptr(x.fd), uintptr(fd)); errno == 0 && r == 0 {
-			return x, true
-		}
+	if x := c.of(fd); x != nil {
+		return *x, true
 	}
 	return fsContext{}, false
+}
+
+// of needs the lock.
+func (c *contexts) of(fd int) *fsContext {
+	const kcmpFile = 0
+	pid := uintptr(unix.Getpid())
+	for i := range c.list {
+		if r, errno := direct(unix.SYS_KCMP, pid, pid, kcmpFile, uintptr(c.list[i].fd), uintptr(fd)); errno == 0 && r == 0 {
+			return &c.list[i]
+		}
+	}
+	return nil
+}
+
+// made remembers which file system a context has made.
+func (c *contexts) made(fd int, dev string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.of(fd); x != nil {
+		x.dev = dev
+	}
 }
 
 func (c *contexts) close() {
@@ -214,5 +247,5 @@ func (c *contexts) close() {
 	for _, x := range c.list {
 		x.close()
 	}
-	c.list = nil
+	c.list, c.closed = nil, true
 }

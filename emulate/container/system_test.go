@@ -156,7 +156,7 @@ func fuse(c *container) {
 	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", dev)
 	c.err("mount", unix.Mount("served", "/media/t", "fuse.test", unix.MS_NOSUID|unix.MS_NODEV, data))
 	c.mounts("mounted")
-	c.err("mount again", unix.Mount("served", "/media/a", "fuse", 0, data))
+	c.err("mount again", unix.Mount("served", "/media/a", "fuse", unix.MS_NODEV, data))
 	c.err("other descriptor", unix.Mount("served", "/media/a", "fuse", 0, "fd=0,rootmode=40000,user_id=0,group_id=0"))
 	c.err("closed descriptor", unix.Mount("served", "/media/a", "fuse", 0, "fd=999,rootmode=40000,user_id=0,group_id=0"))
 	c.err("no descriptor", unix.Mount("served", "/media/a", "fuse", 0, "rootmode=40000,user_id=0,group_id=0"))

@@ -25,9 +25,6 @@ func umount(flags int) func(o *op) emulate.Result {
 			return emulate.Errno(errno)
 		}
 		o.f.given.sweep()
-		lock := o.f.mountLock(o.view.ns[nsMount])
-		lock.Lock()
-		defer lock.Unlock()
 		return result(0, o.umountHeld(a, how))
 	}
 }
@@ -40,6 +37,10 @@ func (f *Family) mountLock(namespace string) *sync.Mutex {
 
 func (o *op) umountHeld(a *actor, how uint32) syscall.Errno {
 	o.hold(0)
+	if o.pins[0].state == held && o.umountReaches(o.pins[0].fd, how) {
+		o.refuse("the machine's mount namespace would lose the mount, too, or the machine's file system would be changed")
+		return unix.EPERM
+	}
 	const nofollow = unix.UMOUNT_NOFOLLOW
 	at, ok := o.mountPoint(a)
 	if !ok {
@@ -47,11 +48,10 @@ func (o *op) umountHeld(a *actor, how uint32) syscall.Errno {
 		return o.or(0, errno)
 	}
 	defer unix.Close(at.dir)
-	if o.machineSees(at.dir) {
-		o.refuse("the machine's mount namespace would lose the mount, too")
-		return unix.EPERM
-	}
 	o.pins[0].close()
+	lock := o.f.mountLock(o.view.ns[nsMount])
+	lock.Lock() // only now: what comes before may ask a server of files that does not answer
+	defer lock.Unlock()
 	if !at.still() {
 		return unix.EINVAL // it is gone
 	}
@@ -81,36 +81,51 @@ func (o *op) mountPoint(a *actor) (mountPoint, bool) {
 		return mountPoint{}, false
 	}
 	path := o.linkOf(p.fd)
-	name := filepath.Base(path)
-	dir, errno := o.above(a, p.fd, path)
-	if errno != 0 {
+	at := mountPoint{name: filepath.Base(path), mount: st.Mnt_id}
+	if at.name == "/" {
 		return mountPoint{}, false
 	}
-	at := mountPoint{dir: dir, name: name, mount: st.Mnt_id}
-	if name == "/" || !at.still() {
-		unix.Close(dir)
-		return mountPoint{}, false
+	finders := []func(a *actor, fd int, path string) (int, syscall.Errno){o.byPath, o.above}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		if m, errno := o.mount(p.fd); errno == 0 && inMemory(m.magic) {
+			finders = finders[1:]
+		}
 	}
-	return at, true
+	for _, find := range finders {
+		var errno syscall.Errno
+		if at.dir, errno = find(a, p.fd, path); errno != 0 {
+			continue
+		}
+		if at.still() {
+			return at, true
+		}
+		unix.Close(at.dir)
+	}
+	return mountPoint{}, false
 }
 
-// above opens the directory that a mount is in. A directory has it as its parent; of a file, only the path is known.
-func (o *op) above(a *actor, fd int, path string) (int, syscall.Errno) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	if o.pins[0].stat().Mode&unix.S_IFMT == unix.S_IFDIR {
-		if m, errno := o.mount(fd); errno == 0 && inMemory(m.magic) {
-			if dir, errno := opened(direct(unix.SYS_OPENAT, uintptr(fd), o.cstring(".."), uintptr(how.Flags))); errno == 0 {
-				return dir, 0 // an ordinary user's supervisor may not search it
-			}
-		}
-		return a.openat2(fd, "..", &how)
-	}
+// byPath opens the directory that a mount is in by its path, which asks the mount itself nothing.
+func (o *op) byPath(a *actor, _ int, path string) (int, syscall.Errno) {
 	inside, ok := o.inRoot(filepath.Dir(path))
 	if !ok {
 		return -1, unix.ENOENT
 	}
-	how.Resolve |= unix.RESOLVE_NO_SYMLINKS
-	return a.openat2(unix.AT_FDCWD, inside, &how)
+	return a.openat2(unix.AT_FDCWD, inside, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS})
+}
+
+// above opens it as a directory's parent, wherever its path leads by now.
+func (o *op) above(a *actor, fd int, _ string) (int, syscall.Errno) {
+	if o.pins[0].stat().Mode&unix.S_IFMT != unix.S_IFDIR {
+		return -1, unix.ENOENT
+	}
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+	if m, errno := o.mount(fd); errno == 0 && inMemory(m.magic) {
+		if dir, errno := opened(direct(unix.SYS_OPENAT, uintptr(fd), o.cstring(".."), uintptr(how.Flags))); errno == 0 {
+			return dir, 0 // an ordinary user's supervisor may not search it
+		}
+	}
+	return a.openat2(fd, "..", &how)
 }
 
 // inMemory says whether looking for the parent of a file system's root asks nobody: then the supervisor itself may, which needs no hand-over.

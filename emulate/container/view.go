@@ -99,7 +99,7 @@ func (f *Family) read(tid int, credentials func() (unotify.Credentials, error)) 
 
 func placeAt(fd int) (place, error) {
 	var st unix.Statx_t
-	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|statQuietly, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
 	return placeOf(&st), err
 }
 
@@ -107,7 +107,10 @@ func placeOf(st *unix.Statx_t) place {
 	return place{major: st.Dev_major, minor: st.Dev_minor, ino: st.Ino, mount: st.Mnt_id}
 }
 
-// statOf describes what a descriptor refers to, without asking a file system's server.
+// statQuietly asks no file system's server, which may not answer (statx(2)).
+const statQuietly = unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+
+// statOf describes what a descriptor refers to.
 func statOf(fd int, mask int) (st unix.Statx_t, ok bool) {
 	st, err := statAt(fd, "", unix.STATX_TYPE|unix.STATX_MODE|unix.STATX_INO|mask)
 	return st, err == nil
@@ -116,7 +119,7 @@ func statOf(fd int, mask int) (st unix.Statx_t, ok bool) {
 // statAt does so for a name in a directory, too. What FUSE shows to its user only, it describes to others who ask for nothing: the kernel
 // then says in which mount it is (fuse_getattr() of fs/fuse/dir.c).
 func statAt(dir int, name string, mask int) (st unix.Statx_t, err error) {
-	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | statQuietly
 	if err = unix.Statx(dir, name, flags, mask, &st); errors.Is(err, unix.EACCES) {
 		err = unix.Statx(dir, name, flags, 0, &st)
 	}

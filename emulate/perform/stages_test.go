@@ -12,62 +12,13 @@ import (
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/emulate/emulatetest"
 	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
 	"github.com/stead-project/stead/unotify/unotifytest"
 )
-
-// A deadly source kills the target at its nth step: when a call has been received, whenever the supervisor asks whether the call is still
-// pending (after reading, after opening, before acting, before writing results), and just before a descriptor or an answer is given.
-type deadly struct {
-	emulate.Source
-	step *atomic.Int64 // counts down to the death
-	tid  atomic.Int64  // of the last caller
-}
-
-func (d *deadly) next() {
-	if d.step.Add(-1) == 0 {
-		unix.Kill(int(d.tid.Load()), unix.SIGKILL) //nolint:errcheck // it may have ended by itself
-		time.Sleep(200 * time.Microsecond)         // so that it is dead before the step is made, most times
-	}
-}
-
-func (d *deadly) Valid(id uint64) error {
-	d.next()
-	return d.Source.Valid(id)
-}
-
-func (d *deadly) Respond(id uint64, r unotify.Response) error {
-	d.next()
-	return d.Source.Respond(id, r)
-}
-
-func (d *deadly) AddFD(id uint64, fd int, o unotify.AddFDOptions) (int, error) {
-	d.next()
-	return d.Source.AddFD(id, fd, o)
-}
-
-func (d *deadly) NewReceiver() (emulate.Receiver, error) {
-	r, err := d.Source.NewReceiver()
-	return &deadlyReceiver{r, d}, err
-}
-
-// It is no injector, so that AddFD above is used.
-type deadlyReceiver struct {
-	emulate.Receiver
-	d *deadly
-}
-
-func (r *deadlyReceiver) Receive(n *unotify.Notification) error {
-	err := r.Receiver.Receive(n)
-	if err == nil {
-		r.d.tid.Store(int64(n.TID))
-		r.d.next()
-	}
-	return err
-}
 
 // everyCall makes calls of each kind, in one process, so that its death is the end.
 const everyCall = `
@@ -147,7 +98,7 @@ func dieAt(t *testing.T, python string, steps *atomic.Int64) {
 	}
 	defer child.Release()
 	defer child.Listener.Close()
-	source := &deadly{Source: emulate.FromListener(child.Listener), step: steps}
+	source := &emulatetest.Deadly{Source: emulate.FromListener(child.Listener), Step: steps}
 	server := emulate.New(source, emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Perform}), Table: table,
 		Targets: emulate.FromTargets(targets)})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

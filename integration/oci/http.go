@@ -72,7 +72,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		defer close(ended)
 		end(s)
 	})()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Serve(limit(l)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	<-ended

@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,12 +68,7 @@ func agentOf(t testing.TB, program string, args ...string) (*rig, *exec.Cmd) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := &rig{t: t, dir: dir, log: &logBuffer{}}
 	r.write("web", webPolicy)
-	cmd := exec.Command(program, append([]string{"agent", "--log-level", "info", "--policies", dir, "--listen", dir + "/agent.sock",
-		"--lxc-listen", dir + "/lxc.sock", "--records", dir + "/recs/"}, args...)...)
-	cmd.Stderr = r.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := r.process(program, args...)
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -82,6 +78,37 @@ func agentOf(t testing.TB, program string, args ...string) (*rig, *exec.Cmd) {
 	})
 	eventually(t, "the agent's sockets", func() bool { _, err := os.Stat(dir + "/control.sock"); return err == nil })
 	return r, cmd
+}
+
+// process starts an agent on the rig's sockets.
+func (r *rig) process(program string, args ...string) *exec.Cmd {
+	r.t.Helper()
+	cmd := exec.Command(program, append([]string{"agent", "--log-level", "info", "--policies", r.dir, "--listen", r.dir + "/agent.sock",
+		"--lxc-listen", r.dir + "/lxc.sock", "--records", r.dir + "/recs/"}, args...)...)
+	cmd.Stderr = r.log
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	return cmd
+}
+
+// restarted starts an agent where one was killed; the function ends it.
+func restarted(t testing.TB, r *rig) func() {
+	t.Helper()
+	cmd := r.process(stead(t))
+	end := sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	t.Cleanup(end)
+	eventually(t, "the agent's socket", func() bool {
+		c, err := net.Dial("unix", r.dir+"/agent.sock")
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return end
 }
 
 // TestKilled: the kernel answers for an agent that is gone.
@@ -235,7 +262,7 @@ func costOf(t testing.TB, pid int) (c cost) {
 
 // TestIdleCost: five hundred containers that do nothing cost next to nothing.
 func TestIdleCost(t *testing.T) {
-	const containers, window = 500, 5 * time.Second
+	const containers, window = 500, 10 * time.Second
 	r, cmd := process(t)
 	one := start(t, making)
 	r.hand(one, state("first", "web")) // compiles the policy
@@ -299,7 +326,7 @@ func TestChurn(t *testing.T) {
 	eventually(t, "the first end", settled)
 	time.Sleep(200 * time.Millisecond)
 	before, fds := runtime.NumGoroutine(), openFiles(t)
-	threads := costOf(t, os.Getpid()).threads
+	threads, memory := costOf(t, os.Getpid()).threads, heap()
 	begun := time.Now()
 	for n := range rounds {
 		round(n)
@@ -312,6 +339,12 @@ func TestChurn(t *testing.T) {
 		runtime.NumGoroutine(), before, after, fds, costOf(t, os.Getpid()).threads, threads)
 	if after > fds+5 {
 		t.Errorf("%d descriptors, %d before", after, fds)
+	}
+	now := heap()
+	t.Logf("memory in use: %d kB, before %d kB", now>>10, memory>>10)
+	const forEach = 1 << 10 // what the test itself keeps of a target, and the log
+	if now > memory+rounds*atOnce*forEach+1<<20 {
+		t.Errorf("%d kB of memory, %d kB before", now>>10, memory>>10)
 	}
 	if n := costOf(t, os.Getpid()).threads; n > threads+60 { // Go keeps threads that it has no work for
 		t.Errorf("%d threads, %d before", n, threads)
