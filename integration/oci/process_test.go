@@ -35,7 +35,14 @@ var steadPath = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	var before, after unix.Stat_t
+	unix.Stat("/dev/null", &before) //nolint:errcheck // then both are nothing
 	code := m.Run()
+	unix.Stat("/dev/null", &after) //nolint:errcheck // see above
+	if before.Uid != after.Uid || before.Mode != after.Mode {
+		fmt.Fprintf(os.Stderr, "FAIL: the machine's /dev/null was given away (%d, %o): see noInput\n", after.Uid, after.Mode)
+		code = 1
+	}
 	if path, err := steadPath(); err == nil && os.Getenv("STEAD") == "" {
 		os.RemoveAll(filepath.Dir(path))
 	}
