@@ -96,7 +96,7 @@ func likeRoot(t *testing.T, want, got string) {
 func TestFakeRootIDs(t *testing.T) {
 	for name, flags := range map[string][]string{"native": {"-static"}, "i386": {"-static", "-m32"}} {
 		t.Run(name, func(t *testing.T) {
-			asRoot(t, 3900, compile(t, "fakeroot/setids.c", flags...), "300", "12")
+			asRoot(t, 1900, compile(t, "fakeroot/setids.c", flags...), "150", "12")
 		})
 	}
 }
@@ -112,7 +112,7 @@ func TestFakeRootThreads(t *testing.T) {
 func TestFakeRootFiles(t *testing.T) {
 	for name, flags := range map[string][]string{"native": {"-static"}, "i386": {"-static", "-m32"}} {
 		t.Run(name, func(t *testing.T) {
-			asRoot(t, 8000, compile(t, "fakeroot/files.c", append(flags, "-D_FILE_OFFSET_BITS=64")...), "200", "40")
+			asRoot(t, 4000, compile(t, "fakeroot/files.c", append(flags, "-D_FILE_OFFSET_BITS=64")...), "100", "40")
 		})
 	}
 }
