@@ -60,9 +60,12 @@ func grantsAs(e *entry) policy.As {
 
 // pretends says whether some rule has calls performed as fake-root.
 func (c *compilation) pretends() bool {
-	return slices.ContainsFunc(c.doc.Rules, func(r policy.Rule) bool {
-		return r.Then.Verdict == policy.Perform && r.Grant.As == policy.AsFakeRoot
-	})
+	return slices.ContainsFunc(c.doc.Rules, func(r policy.Rule) bool { return pretending(&r) })
+}
+
+// pretending says whether a rule has calls performed as fake-root, which refuses nothing.
+func pretending(r *policy.Rule) bool {
+	return r.Then.Verdict == policy.Perform && r.Grant.As == policy.AsFakeRoot
 }
 
 // keepInside has files: judge the paths of what a rule performs as fake-root: such a rule says how a call is answered, not what it may

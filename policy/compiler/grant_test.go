@@ -62,6 +62,19 @@ rules:
 	}
 }
 
+// TestFakeRootRefusesNothing: calls that go around a policy are refused where there is something to go around.
+func TestFakeRootRefusesNothing(t *testing.T) {
+	const rules = "rules:\n  - {calls: [chown, setuid], then: perform, as: fake-root}\n"
+	o := lending()
+	o.Landlock = landlockabi.Newest
+	for text, want := range map[string]policy.Verdict{
+		"default: allow\n" + rules: policy.Allow, "default: allow\nfiles: {read: [/]}\n" + rules: policy.Deny} {
+		if got := decision(t, compiled(t, text, o), `ptrace(PTRACE_TRACEME)`, pathsOf{}); got.Verdict != want {
+			t.Errorf("%s: ptrace: %v, want %v", text, got.Verdict, want)
+		}
+	}
+}
+
 func TestAsErrors(t *testing.T) {
 	for rules, want := range map[string]string{
 		`  - {calls: [mkdir], then: perform, as: supervisor}`:       "mkdir cannot be performed as supervisor: name such calls in a rule of their own",

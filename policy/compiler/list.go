@@ -182,7 +182,7 @@ func restricts(doc *policy.Document) bool {
 		return true
 	}
 	for i := range doc.Rules {
-		if !doc.Rules[i].Then.Verdict.Continues() {
+		if r := &doc.Rules[i]; !r.Then.Verdict.Continues() && !pretending(r) {
 			return true
 		}
 	}
