@@ -66,9 +66,6 @@ func (c *compilation) shortForms() {
 		c.files = c.newFileArea()
 		c.prog.Landlock.Ruleset = c.execRuleset()
 	}
-	if c.pretended = c.files; c.pretended == nil && doc.Files != nil && c.pretends() {
-		c.pretended = c.newFileArea()
-	}
 	if c.judgedNet() {
 		c.net = c.newNetArea()
 	}

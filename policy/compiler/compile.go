@@ -141,7 +141,8 @@ type compilation struct {
 	unperformed []unperformed
 	net         *netArea
 	files       *fileArea      // of files:, where Landlock cannot say it
-	pretended   *fileArea      // of files:, where rules have calls performed as fake-root
+	inside      *fileArea      // of files:, for what is performed
+	insideNet   *netArea       // of network:, for what is performed
 	around      arch.Selection // goAround, if the policy refuses anything
 	bounds      arch.Selection // boundCalls
 	reports     map[reportKey]*Enforcement

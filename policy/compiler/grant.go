@@ -58,26 +58,9 @@ func grantsAs(e *entry) policy.As {
 	return e.decision.Grant.As
 }
 
-// pretends says whether some rule has calls performed as fake-root.
-func (c *compilation) pretends() bool {
-	return slices.ContainsFunc(c.doc.Rules, func(r policy.Rule) bool { return pretending(&r) })
-}
-
 // pretending says whether a rule has calls performed as fake-root, which refuses nothing.
 func pretending(r *policy.Rule) bool {
 	return r.Then.Verdict == policy.Perform && r.Grant.As == policy.AsFakeRoot
-}
-
-// keepInside has files: judge the paths of what a rule performs as fake-root: such a rule says how a call is answered, not what it may
-// reach, and who performs it is not under Landlock.
-func (c *compilation) keepInside(abi arch.ABI, id arch.ID, e *entry) {
-	if c.pretended == nil || grantsAs(e) != policy.AsFakeRoot {
-		return
-	}
-	c.pretended.use(abi, id)
-	if names := c.pretended.names(abi, id); len(names) > 0 {
-		e.area, e.looks = c.pretended, names
-	}
 }
 
 // ofMount says whether a test is about what is mounted somewhere.

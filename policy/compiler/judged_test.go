@@ -185,3 +185,46 @@ func TestJudgedExecutionRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPerformedStaysInside: what the supervisor performs is not under Landlock, so the lists bound it.
+func TestPerformedStaysInside(t *testing.T) {
+	for text, calls := range map[string]map[string]policy.Verdict{
+		`default: allow
+files: {read: [/etc, /usr], create: [/tmp/mine], exec: [/]}
+rules:
+  - {calls: [open, openat], when: pathname.under("/etc/ssl"), then: {deny: ENOENT}}
+  - {calls: [mkdir, mkdirat], then: perform}
+`: {
+			`openat(AT_FDCWD, "/etc/ssl/key", O_RDONLY)`:      policy.Deny,
+			`openat(AT_FDCWD, "/etc/passwd", O_RDONLY)`:       policy.Perform,
+			`openat(AT_FDCWD, "/etc/passwd", O_WRONLY)`:       policy.Deny,
+			`openat(AT_FDCWD, "/root/secret", O_RDONLY)`:      policy.Deny,
+			`openat(AT_FDCWD, "/tmp/mine/x", O_RDWR|O_CREAT)`: policy.Perform,
+			`mkdir("/tmp/mine/d", 0755)`:                      policy.Perform,
+			`mkdir("/root/d", 0755)`:                          policy.Deny,
+		},
+		`default: allow
+network: {connect: [":80"], listen: [":81"]}
+rules:
+  - {calls: [connect], when: 'addr.ip in cidr("10.0.0.0/8")', then: {deny: ENETUNREACH}}
+  - {calls: [bind], then: perform}
+`: {
+			`connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16)`: policy.Deny,
+			`connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("11.0.0.1")}, 16)`: policy.Perform,
+			`connect(3, {sa_family=AF_INET, sin_port=htons(22), sin_addr=inet_addr("11.0.0.1")}, 16)`: policy.Deny,
+			`bind(3, {sa_family=AF_INET, sin_port=htons(81), sin_addr=inet_addr("0.0.0.0")}, 16)`:     policy.Perform,
+			`bind(3, {sa_family=AF_INET, sin_port=htons(22), sin_addr=inet_addr("0.0.0.0")}, 16)`:     policy.Deny,
+		},
+	} {
+		p := compiled(t, text, everything())
+		for call, want := range calls {
+			c, err := callspec.Parse(call, arch.X86_64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Decider(nil).Decide(&policy.Request{Call: c}); got.Verdict != want {
+				t.Errorf("%s: %v by %s, want %v", call, got.Verdict, got.Rule, want)
+			}
+		}
+	}
+}

@@ -206,11 +206,11 @@ func (c *compilation) judge(abi arch.ABI, id arch.ID, list *[]entry) {
 			}
 			bounded = bounded && beyond
 		}
-		c.judgeEntry(id, e, looked, at, bounded)
+		c.judgeEntry(abi, id, e, looked, at, bounded)
 	}
 }
 
-func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entry, bounded bool) {
+func (c *compilation) judgeEntry(abi arch.ABI, id arch.ID, e *entry, looked []string, at *entry, bounded bool) {
 	if grantsAs(e) != policy.AsTarget {
 		c.performAs(e, id)
 		return
@@ -235,8 +235,9 @@ func (c *compilation) judgeEntry(id arch.ID, e *entry, looked []string, at *entr
 		return // only the record can be lied to
 	}
 	if c.o.Performable.Has(id) {
-		e.decision.Verdict = policy.Perform
+		e.decision.Verdict, e.engine = policy.Perform, Kernel
 		c.prog.Performs = true
+		c.keepInside(abi, id, e)
 		return
 	}
 	if c.o.Performable.Len() > 0 && selectCalls(refusable).Has(id) {
