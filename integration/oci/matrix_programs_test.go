@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type script struct {
 	needs   []string // programs
 	caps    []string // of a container with a user namespace, and only there: the kernel asks nobody else
 	devices bool
+	policy  string                     // "": the matrix's
 	not     func(t *testing.T, s site) // skips, in an ordinary user's containers
 }
 
@@ -185,6 +187,36 @@ func TestMatrixPrograms(t *testing.T) {
 	}
 }
 
+// TestMatrixPreset: packages are installed and images are built under the preset for whole systems, too.
+func TestMatrixPreset(t *testing.T) {
+	need(t, programs()...)
+	m := &matrix{machine: newMachine(t), used: map[acceptance]bool{}}
+	m.policies()
+	// The preset has overlay mark directories; who packs layers of images reads what overlay keeps, and sets all of it.
+	m.write("system", `version: 1
+name: system
+include: [preset:system-container]
+rules:
+  - calls: [getxattr, lgetxattr, fgetxattr, listxattr, llistxattr, flistxattr, setxattr, lsetxattr, fsetxattr]
+    then: perform
+    as: supervisor
+`)
+	m.machine.root = debianRoot(t)
+	m.roots = rootsOf(t, m.root)
+	for _, s := range sites() {
+		if s.runtime != "runc" || s.user {
+			continue
+		}
+		t.Run(s.kind(), func(t *testing.T) {
+			need(t, s.needs...)
+			here := m.at(t, s)
+			for _, x := range []script{{name: "build", policy: "system"}, {name: "packages", needs: []string{"dpkg-deb", "apt-get"}, policy: "system"}} {
+				t.Run(x.name, func(t *testing.T) { here.program(t, s, x, m.natively(x, s.userns)) })
+			}
+		})
+	}
+}
+
 func (x script) key(userns bool) string { return fmt.Sprint(x.name, userns) }
 
 // line runs a script. In a user namespace, overlay wants another option; the machine's root may give it too.
@@ -217,7 +249,7 @@ func (m *matrix) program(t *testing.T, s site, x script, want string) {
 	}
 	here := *m
 	here.machine = m.with(t)
-	j := here.job(s, "matrix", x.line(s.userns)...)
+	j := here.job(s, cmp.Or(x.policy, "matrix"), x.line(s.userns)...)
 	j.id += "-" + x.name
 	j.devices = x.devices
 	if s.userns {

@@ -115,7 +115,11 @@ func (m *machine) profile(metadata string) json.RawMessage {
 // export is the profile of a policy.
 func (m *machine) export(policy, metadata string) json.RawMessage {
 	m.t.Helper()
-	return json.RawMessage(m.run(stead(m.t), "policy", "export", "--oci", "--listener", m.dir+"/agent.sock", "--metadata", metadata, m.dir+"/"+policy+".yaml"))
+	out, err := exec.Command(stead(m.t), "policy", "export", "--oci", "--listener", m.dir+"/agent.sock", "--metadata", metadata, m.dir+"/"+policy+".yaml").Output()
+	if err != nil {
+		m.t.Fatalf("export %s: %v", policy, err)
+	}
+	return out
 }
 
 // profileFile is its file.
