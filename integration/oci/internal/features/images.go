@@ -32,7 +32,7 @@ func images(r *report) {
 		if !ro {
 			r.err("write "+kind, os.WriteFile("t/new", []byte("x"), 0o644))
 			r.stat("written "+kind, "t/new")
-			r.both("remount "+kind, unix.Mount("", "t", "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+			r.both("remount "+kind, unix.Mount("", "t", "", unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NODEV, "")) // an image stays without devices
 		}
 		r.both("umount "+kind, unix.Unmount("t", 0))
 	}
