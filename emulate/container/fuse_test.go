@@ -138,7 +138,7 @@ func TestFUSE(t *testing.T) {
 // account is a program that says everything about itself that the supervisor has a hand in, and tries what it should not be able to.
 const account = `#!/bin/sh
 exec 3>"${2%/*}/account.$$"
-grep -E '^(Uid|Gid|Groups|Umask|Cap|NoNewPrivs|Seccomp:|Sig(Blk|Ign|Cgt))' /proc/self/status >&3
+grep -E '^(Uid|Gid|Groups|Umask|Cap|NoNewPrivs|Seccomp:|Sig(Blk|Cgt))' /proc/self/status >&3
 for ns in user mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$ns; done >&3
 cat /proc/self/limits /proc/self/cgroup /proc/self/oom_score_adj >&3
 cat /proc/self/attr/current 2>/dev/null >&3
