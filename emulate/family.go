@@ -83,10 +83,6 @@ type Work interface {
 // A Grantee is a Work that a rule may say more to: Grant comes before Perform. What is given is read-only.
 type Grantee interface{ Grant(g *policy.Grant) }
 
-// Unanswered is a Work that wants to know of results that reached nobody, before End: the target is dead, or a signal has ended its waiting
-// and the kernel may be about to make the call again.
-type Unanswered interface{ Unanswered() }
-
 // An Env is what performing may use of the supervisor.
 type Env struct {
 	ID     uint64 // of the notification

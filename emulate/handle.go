@@ -111,10 +111,22 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 		return true
 	}
 	w.Start(t, Env{ID: l.n.ID, TID: int(l.n.TID), source: s.src}, l.call)
+	l.turn = s.turn(l.call, w)
+	defer func() {
+		if ended {
+			l.turn.leave()
+		}
+	}()
+	first, wait := s.meet(&l.turn, int(l.n.TID))
+	if first != nil {
+		s.again(&l.ev, l.n.ID, first, l.injector(), &l.turn)
+		return true
+	}
 	l.req.Paths = w
 	d := s.o.Decider.Decide(&l.req)
 	if d.Verdict != policy.Perform {
 		w.End() // before the target goes on: what is held keeps mounts busy
+		l.turn.leave()
 		ended = false
 		s.finish(&l.ev, l.n.ID, d)
 		return true
@@ -123,22 +135,17 @@ func (s *Server) judge(l *leader, w Work) (done bool) {
 	if g, ok := w.(Grantee); ok {
 		g.Grant(d.Grant)
 	}
-	r := w.Perform(d.Hide, false)
+	r := Later()
+	if wait == nil {
+		r = w.Perform(d.Hide, false)
+	}
 	if r.kind == resultLater {
-		s.hand(l, w)
+		s.hand(l, w, wait)
 		ended = false
 		return false
 	}
-	s.deliver(&l.ev, l.n.ID, r, l.injector())
-	unanswered(&l.ev, w)
+	s.deliver(&l.ev, l.n.ID, r, l.injector(), &l.turn)
 	return true
-}
-
-// unanswered tells a work that its result reached nobody.
-func unanswered(ev *audit.Event, w Work) {
-	if u, ok := w.(Unanswered); ok && ev.Outcome == audit.Gone {
-		u.Unanswered()
-	}
 }
 
 // decode reads the arguments, then makes sure that it was the target's memory: the thread id is the target's as long as its

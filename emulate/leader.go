@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type leader struct {
 	demoted atomic.Bool
 	busy    atomic.Uint64 // odd while a notification is handled
 	id      atomic.Uint64 // that notification
+	tid     atomic.Int64  // whose it is
 
 	// Scratch, used again for every notification.
 	n    unotify.Notification
@@ -32,6 +34,7 @@ type leader struct {
 
 	hands  hands // for the families' calls
 	family int   // that performs the call at hand
+	turn   turn  // of it
 }
 
 // lead starts a leader and makes it the current one.
@@ -76,6 +79,7 @@ func (l *leader) run(ready chan<- error) {
 			return
 		}
 		l.id.Store(l.n.ID)
+		l.tid.Store(int64(l.n.TID))
 		l.busy.Add(1)
 		l.s.rouse()
 		l.s.stats.received.Add(1)
@@ -168,6 +172,9 @@ func (s *Server) replace(l *leader, busy uint64) {
 		return
 	}
 	s.stats.stalls.Add(1)
+	s.mu.Lock()
+	s.stuck = append(s.stuck, l)
+	s.mu.Unlock()
 	s.stalled.Add(1)
 	l.demoted.Store(true)
 	l.recv.Interrupt()
@@ -175,13 +182,21 @@ func (s *Server) replace(l *leader, busy uint64) {
 	timer := time.AfterFunc(s.o.Deadline, func() { s.expire(id) })
 	go func() {
 		<-l.done
-		s.stalled.Add(-1)
+		s.unstick(l)
 		timer.Stop()
 	}()
 	s.log.Debug("the leading thread is held up; another one takes over", "notification", id)
 	if err := s.lead(); err != nil {
 		s.end(err)
 	}
+}
+
+// unstick forgets a leader that has come back.
+func (s *Server) unstick(l *leader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stuck = slices.DeleteFunc(s.stuck, func(stuck *leader) bool { return stuck == l })
+	s.stalled.Add(-1)
 }
 
 // expire denies a call that the supervisor could not even read in time.

@@ -100,23 +100,6 @@ func (r Result) Because(why string) Result {
 	return r
 }
 
-// Again is a copy of a result, for a call that may be made once more; false: it fills memory, which is the call's only. Discard frees it.
-func (r *Result) Again() (Result, bool) {
-	if r.out[0].P != nil || r.more != nil || r.kind == resultDenied || r.kind == resultLater {
-		return Result{}, false
-	}
-	again := *r
-	if r.kind != resultFile {
-		return again, true
-	}
-	fd, err := unix.FcntlInt(uintptr(r.fd), unix.F_DUPFD_CLOEXEC, 3)
-	again.fd = fd
-	return again, err == nil
-}
-
-// Discard frees a result that is not given to anybody.
-func (r *Result) Discard() { r.release() }
-
 // release closes what an unused result holds. Descriptor 0 is never one of a result's.
 func (r *Result) release() {
 	if r.kind == resultFile && r.fd > 0 {

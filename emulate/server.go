@@ -64,11 +64,13 @@ type Server struct {
 	stats   statistics
 	work    *workers
 	ended   chan error // of the leader that met the end
-	mu      sync.Mutex // guards leader
+	mu      sync.Mutex // guards leader and stuck
 	leader  *leader
 	dozing  atomic.Bool   // the monitor waits for wake
 	wake    chan struct{} //
 	stalled atomic.Int64  // leaders that were replaced and have not come back
+	stuck   []*leader     // them; guarded by mu
+	repeats *repeats      // nil: no call is made again after it was received
 }
 
 // New makes a server of a source.
@@ -77,6 +79,9 @@ func New(src Source, o Options) *Server {
 	s := &Server{src: src, o: o, needs: o.Sink.Needs(), log: o.Logger, ended: make(chan error, 1), wake: make(chan struct{}, 1)}
 	if d, ok := o.Decider.(policy.RegisterDecider); ok && !s.needs.Args {
 		s.byReg = d
+	}
+	if !o.Killable {
+		s.repeats = newRepeats()
 	}
 	s.watch = o.Table.watch()
 	s.work = newWorkers(s, o.Workers)
@@ -150,6 +155,7 @@ func (s *Server) close() {
 		time.Sleep(abandon / 1000)
 	}
 	s.work.close()
+	s.repeats.close()
 }
 
 // as says who performs a call.

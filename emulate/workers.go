@@ -34,9 +34,12 @@ type job struct {
 	call    *arch.Call
 	ev      audit.Event
 	perform Performer
-	work    Work        // instead of perform
-	family  int         // of work
-	ended   atomic.Bool // somebody has answered, or is about to
+	work    Work // instead of perform
+	family  int  // of work
+	turn    turn
+	first   *outcome        // what came of the same call before
+	wait    <-chan struct{} // what is to come of it is known when this is closed; nil: nothing is
+	ended   atomic.Bool     // somebody has answered, or is about to
 	ctx     context.Context
 	cancel  context.CancelFunc
 	mu      sync.Mutex  // guards done, and interruptions
@@ -61,10 +64,14 @@ func (s *Server) perform(l *leader, d policy.Decision) bool {
 	return true
 }
 
-// hand gives the leader's call to a worker, because it may block.
-func (s *Server) hand(l *leader, w Work) {
+// hand gives the leader's call to a worker, because it may block, or because the same call, made before, has not ended.
+func (s *Server) hand(l *leader, w Work, wait <-chan struct{}) {
 	l.hands.give(l.family)
-	j := &job{n: l.n, call: l.call, ev: l.ev, work: w, family: l.family}
+	j := &job{n: l.n, call: l.call, ev: l.ev, work: w, family: l.family, turn: l.turn, wait: wait}
+	if wait == nil {
+		j.first, j.wait = j.turn.claim()
+	}
+	l.turn = turn{}
 	l.refresh()
 	s.work.add(j)
 }
@@ -139,15 +146,48 @@ func (s *Server) runJob(j *job, h *hands) {
 	}
 	if j.work != nil {
 		defer j.work.End()
+		defer j.turn.leave()
+		if !s.precede(j) {
+			return
+		}
 	}
 	r := s.carryOut(j, h)
 	if !j.ended.CompareAndSwap(false, true) {
 		r.release()
 		return
 	}
-	s.deliver(&j.ev, j.n.ID, r, s)
-	unanswered(&j.ev, j.work)
+	s.deliver(&j.ev, j.n.ID, r, s, &j.turn)
 	s.record(&j.ev)
+}
+
+// precede is false if the call has its end by what came of the same call before.
+func (s *Server) precede(j *job) bool {
+	first, waits := j.first, true
+	if j.wait != nil {
+		first, waits = s.await(j)
+	}
+	switch {
+	case !waits:
+		s.stats.gone.Add(1)
+		j.ev.Outcome = audit.Gone
+	case first != nil:
+		s.again(&j.ev, j.n.ID, first, s, &j.turn)
+	default:
+		return true
+	}
+	j.ended.Store(true)
+	s.record(&j.ev)
+	return false
+}
+
+// again answers a call with what came of it when it was made before.
+func (s *Server) again(ev *audit.Event, id uint64, first *outcome, by injector, t *turn) {
+	ev.Decision = first.decision
+	r := first.result
+	if r.note == "" {
+		r.note = "made again after a signal"
+	}
+	s.deliver(ev, id, r, by, t)
 }
 
 func (s *Server) carryOut(j *job, h *hands) Result {
@@ -233,8 +273,15 @@ func (s *Server) interrupted(j *job, r Result) Result {
 	return r
 }
 
-// deliver gives the target its result.
-func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
+// deliver gives the target its result, and ends the call's turn.
+func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector, t *turn) {
+	s.give(ev, id, &r, by)
+	t.end(ev, &r)
+	r.release()
+}
+
+func (s *Server) give(ev *audit.Event, id uint64, given *Result, by injector) {
+	r := *given
 	if r.note != "" {
 		ev.Decision.Note = r.note
 	}
@@ -249,7 +296,7 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 		}
 		s.answer(ev, id, 0, r.errno)
 	case resultFile:
-		s.inject(ev, id, r, by)
+		s.inject(ev, id, given, by)
 	default:
 		if ev.Decision.Reason == "" {
 			ev.Decision.Reason = "performing gave no result"
@@ -261,7 +308,6 @@ func (s *Server) deliver(ev *audit.Event, id uint64, r Result, by injector) {
 // fill writes a call's results into the target's memory. As with the kernel, a call that cannot say what it found fails.
 func (s *Server) fill(ev *audit.Event, id uint64, r Result) Result {
 	if !s.write(ev, id, r.out[:]) || !s.write(ev, id, r.more) {
-		r.release()
 		return Errno(unix.EFAULT)
 	}
 	return r
@@ -303,8 +349,7 @@ func (s *Server) Inject(id uint64, _, fd int, closeOnExec bool, _ func()) (int, 
 }
 
 // inject ends the call with a new descriptor. The target's own limit (EMFILE) is the target's errno.
-func (s *Server) inject(ev *audit.Event, id uint64, r Result, by injector) {
-	defer r.release()
+func (s *Server) inject(ev *audit.Event, id uint64, r *Result, by injector) {
 	var early func()
 	if r.exact {
 		early = r.release
@@ -314,7 +359,7 @@ func (s *Server) inject(ev *audit.Event, id uint64, r Result, by injector) {
 		ev.Outcome, ev.Value = audit.Answered, int64(fd)
 		return
 	}
-	if errors.Is(err, unotify.ErrGone) {
+	if errors.Is(err, unotify.ErrGone) || errors.Is(err, unix.ESRCH) {
 		s.stats.gone.Add(1)
 		ev.Outcome = audit.Gone
 		return

@@ -58,7 +58,6 @@ type Family struct {
 	serving atomic.Int32    // programs that were started and are supervised
 	given   registry
 	opened  contexts
-	repeats repeats
 	initial initialMounts
 	loaded  programList
 	groups  groups
@@ -109,7 +108,6 @@ func (f *Family) Close() error {
 	f.parents.Close() //nolint:errcheck // the tasks end with us
 	f.given.close()
 	f.opened.close()
-	f.repeats.close()
 	f.procs.Close()
 	return nil
 }
@@ -143,7 +141,7 @@ func (f *Family) tidy() {
 			case <-f.closed:
 				return
 			case now := <-time.After(time.Second):
-				left = f.given.sweep() + f.opened.forget(f) + f.pool.expire(now) + f.repeats.forget(now)
+				left = f.given.sweep() + f.opened.forget(f) + f.pool.expire(now)
 			}
 		}
 		f.tidying.Store(false)

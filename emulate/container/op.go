@@ -15,6 +15,7 @@ import (
 	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
 )
 
 // The most that a row names.
@@ -47,8 +48,6 @@ type op struct {
 	pins      [2]pin                             // of row.paths
 	actors    [numActors]atomic.Pointer[actor]
 	interrupt sync.Mutex // held while an actor is interrupted, or given back
-	attempt   *attempt   // this call, if it is being performed
-	key       callKey    // of it
 	keep      [][]byte   // what the kernel reads and writes
 	open      []int      // closed at the end
 }
@@ -105,7 +104,6 @@ func (o *op) Grant(g *policy.Grant) {
 // End implements emulate.Work.
 func (o *op) End() {
 	o.release()
-	o.f.repeats.answered(o)
 	o.letGo()
 	if o.row != nil && o.row.large {
 		clear(o.pieces[:])
@@ -153,18 +151,30 @@ func (o *op) Perform(_ policy.Hider, wait bool) emulate.Result {
 	if o.env.Valid() != nil {
 		return emulate.Errno(unix.EPERM) // nobody is there to be answered
 	}
-	switch old, later := o.f.repeats.begin(o, wait); {
-	case later:
-		return emulate.Later()
-	case old != nil:
-		return old.result
-	}
 	r := o.row.do(o)
 	if _, failed := r.Failed(); failed && o.why != "" {
 		r = r.Refused(o.why)
 	}
-	o.attempt.keep(r)
 	return r
+}
+
+// Once implements emulate.Repeatable: to mount twice, or to unmount what is gone, is not what a program asks for.
+func (o *op) Once() bool { return !o.row.checked }
+
+// Copied implements emulate.Repeatable.
+func (o *op) Copied(d *emulate.Digest) (unotify.Identity, bool) {
+	for i := range o.pieces[:len(o.row.texts)+len(o.row.raw)] {
+		d.Bytes(o.pieces[i].P)
+	}
+	if o.lost != nil || o.look() != 0 {
+		return unotify.Identity{}, false
+	}
+	c := &o.view.cred
+	d.Number(uint64(c.UID.Effective), uint64(c.UID.FS), uint64(c.GID.FS), c.Caps.Effective, c.Caps.Permitted, o.view.root.ino, o.view.root.mount)
+	for i := range o.view.ns {
+		d.Bytes([]byte(o.view.ns[i]))
+	}
+	return o.who.Identity, true
 }
 
 // Path implements policy.Paths: what an argument would reach, from the supervisor's root or, in another mount namespace, from that

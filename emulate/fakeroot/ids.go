@@ -17,6 +17,7 @@ type idRow struct {
 	note string
 	copy func(w *work, raw *arch.Data, mem arch.Memory)
 	do   func(w *work) emulate.Result
+	once bool // performing it twice is not the same
 }
 
 // idRows are the calls on ids, with the forms that some ABIs have of 32 bits where the plain ones have 16 (kernel/uid16.c).
@@ -45,7 +46,7 @@ func plainRows() []idRow {
 		{call: "setregid", do: set(func(c *creds, id []uint32) syscall.Errno { return g.setRE(c, id[0], id[1]) })},
 		{call: "setresuid", do: set(func(c *creds, id []uint32) syscall.Errno { return u.setRES(c, id[0], id[1], id[2]) })},
 		{call: "setresgid", do: set(func(c *creds, id []uint32) syscall.Errno { return g.setRES(c, id[0], id[1], id[2]) })},
-		{call: "setfsuid", do: setFS(u)}, {call: "setfsgid", do: setFS(g)},
+		{call: "setfsuid", once: true, do: setFS(u)}, {call: "setfsgid", once: true, do: setFS(g)},
 	}
 }
 

@@ -102,6 +102,26 @@ func (w *work) Perform(hide policy.Hider, wait bool) emulate.Result {
 	return w.row.do(w)
 }
 
+// Once implements emulate.Repeatable: of the calls on ids only those are not the same twice that tell what was before.
+func (w *work) Once() bool {
+	if w.row == nil {
+		r, ok := w.Work.(emulate.Repeatable)
+		return ok && r.Once()
+	}
+	return w.row.once
+}
+
+// Copied implements emulate.Repeatable.
+func (w *work) Copied(d *emulate.Digest) (unotify.Identity, bool) {
+	if w.row == nil {
+		return w.Work.(emulate.Repeatable).Copied(d)
+	}
+	for i := range w.pieces {
+		d.Bytes(w.pieces[i].P)
+	}
+	return w.who, w.lost == nil
+}
+
 // End implements emulate.Work.
 func (w *work) End() {
 	if w.row == nil {

@@ -105,10 +105,10 @@ func descriptorRows() []row {
 		{call: "fchmod", paths: file, do: chmod(1, none)},
 		{call: "fchown", paths: file, do: chown(1, none)},
 		{call: "fchown32", paths: file, do: chown(1, none)},
-		{call: "fsetxattr", paths: file, raw: value, do: setxattr},
+		{call: "fsetxattr", paths: file, raw: value, once: true, do: setxattr},
 		{call: "fgetxattr", paths: file, do: getxattr},
 		{call: "flistxattr", paths: file, do: listxattr(1, 2)},
-		{call: "fremovexattr", paths: file, do: removexattr(1)},
+		{call: "fremovexattr", paths: file, once: true, do: removexattr(1)},
 	}
 }
 

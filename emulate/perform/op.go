@@ -11,6 +11,7 @@ import (
 	"github.com/stead-project/stead/internal/callerbook"
 	"github.com/stead-project/stead/internal/snapshot"
 	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
 )
 
 // An op is one call being performed. It implements emulate.Work and is used again and again; its buffers are what the kernel reads
@@ -137,6 +138,37 @@ func (o *op) Perform(hide policy.Hider, wait bool) emulate.Result {
 		o.letGo()
 	}
 	return r
+}
+
+// Once implements emulate.Repeatable. What is opened for a look only can be opened twice.
+func (o *op) Once() bool {
+	if o.row.how == nil || !o.row.once {
+		return o.row.once
+	}
+	return o.row.how(o).Flags&(unix.O_PATH|unix.O_DIRECTORY) == 0
+}
+
+// Copied implements emulate.Repeatable. A caller with other rights or another root, after execve(2) say, does not make the same call.
+func (o *op) Copied(d *emulate.Digest) (unotify.Identity, bool) {
+	if o.sock != nil && o.row.copy != nil {
+		for i := range o.sock.seen {
+			d.Bytes(o.sock.seen[i].P)
+		}
+	}
+	for i := range o.raws[:len(o.row.raw)] {
+		d.Bytes(o.raws[i].P)
+	}
+	if o.lost != nil || o.become() != 0 {
+		return unotify.Identity{}, false
+	}
+	v := &o.view
+	d.Number(uint64(v.cred.UID.Real), uint64(v.cred.UID.Effective), uint64(v.cred.UID.FS), uint64(v.cred.GID.Real), uint64(v.cred.GID.Effective),
+		uint64(v.cred.GID.FS), v.cred.Caps.Effective, v.cred.Caps.Permitted, uint64(v.umask), v.root.ino, v.root.mount)
+	for _, gid := range v.cred.Groups {
+		d.Number(uint64(gid))
+	}
+	d.Bytes(v.user[:])
+	return o.who.Identity, true
 }
 
 // letGo closes what is held, before the target goes on: it would keep mounts busy.

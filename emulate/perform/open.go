@@ -12,11 +12,11 @@ import (
 // openRows are the calls that give descriptors.
 func openRows() []row {
 	return []row{
-		{call: "open", paths: onlyPath(opened), how: howOpen(1, 2), do: open},
-		{call: "openat", paths: atPath(opened), how: howOpen(2, 3), do: open},
+		{call: "open", paths: onlyPath(opened), how: howOpen(1, 2), once: true, do: open},
+		{call: "openat", paths: atPath(opened), how: howOpen(2, 3), once: true, do: open},
 		{call: "openat2", note: "with O_PATH: ENOSYS, since such a descriptor cannot be injected", paths: atPath(opened),
-			raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, how: howOpenat2, do: openat2},
-		{call: "creat", paths: onlyPath(opened), how: howCreat, do: open},
+			raw: []rawArg{{ptr: 2, size: 3, most: 4096}}, how: howOpenat2, once: true, do: openat2},
+		{call: "creat", paths: onlyPath(opened), how: howCreat, once: true, do: open},
 	}
 }
 

@@ -16,12 +16,12 @@ func socketRows() []row {
 	const peer = "the peer sees the supervisor's process id (SO_PEERCRED, SO_PEERPIDFD, SCM_CREDENTIALS); families that have descriptors or " +
 		"memory of the caller's in their addresses or messages, and netlink messages that may have, are refused with EPERM"
 	return []row{
-		{call: "connect", note: peer, copy: copyAddress, do: connect},
+		{call: "connect", note: peer, copy: copyAddress, once: true, do: connect},
 		{call: "bind", note: "where the supervisor has no CAP_SYS_ADMIN, and for paths through ..: a UNIX socket's own name is the last component of its path",
-			copy: copyAddress, do: bind},
-		{call: "sendto", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendto, do: send},
-		{call: "sendmsg", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendmsg, do: send},
-		{call: "sendmmsg", note: peer + "; fewer messages are sent at once than 1 MiB holds", copy: copySendmmsg, do: sendMany},
+			copy: copyAddress, once: true, do: bind},
+		{call: "sendto", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendto, once: true, do: send},
+		{call: "sendmsg", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendmsg, once: true, do: send},
+		{call: "sendmmsg", note: peer + "; fewer messages are sent at once than 1 MiB holds", copy: copySendmmsg, once: true, do: sendMany},
 		{call: "socketcall", note: "what it carries of these calls", copy: copyCarried, do: unread},
 	}
 }

@@ -17,6 +17,7 @@ type row struct {
 	do    func(o *op) emulate.Result
 
 	checked bool // judged, and then left to the kernel
+	once    bool // performing it twice is not the same: what is made, removed, connected or sent
 }
 
 // A pathArg says what a path among the arguments names.

@@ -12,9 +12,9 @@ func watchRows() []row {
 	at := flagged(1, 0, 4)
 	at[0].kind, at[0].nofollow, at[0].follow = link, 0, unix.AT_SYMLINK_FOLLOW
 	return []row{
-		{call: "inotify_add_watch", paths: []pathArg{{path: 1, dir: none, kind: object, flags: 2, nofollow: unix.IN_DONT_FOLLOW}}, do: inotify},
+		{call: "inotify_add_watch", paths: []pathArg{{path: 1, dir: none, kind: object, flags: 2, nofollow: unix.IN_DONT_FOLLOW}}, once: true, do: inotify},
 		{call: "fanotify_mark", paths: []pathArg{{path: 4, dir: 3, kind: object, flags: 1, nofollow: unix.FAN_MARK_DONT_FOLLOW, null: true}},
-			do: fanotify},
+			once: true, do: fanotify},
 		{call: "name_to_handle_at", paths: at, raw: []rawArg{{ptr: 2, size: none, fixed: [2]int{8, 8}, most: 8}}, do: handle},
 		{call: "chdir", paths: onlyPath(object), checked: true},
 		{call: "chroot", paths: onlyPath(object), checked: true},

@@ -13,18 +13,18 @@ func xattrRows() []row {
 	value := []rawArg{{ptr: 2, size: 3, most: maxRaw}}
 	args := []rawArg{{ptr: 4, size: 5, most: 4096}, {inside: true, most: maxRaw}}
 	return []row{
-		{call: "setxattr", paths: onlyPath(object), raw: value, do: setxattr},
-		{call: "lsetxattr", paths: onlyPath(link), raw: value, do: setxattr},
+		{call: "setxattr", paths: onlyPath(object), raw: value, once: true, do: setxattr},
+		{call: "lsetxattr", paths: onlyPath(link), raw: value, once: true, do: setxattr},
 		{call: "getxattr", paths: onlyPath(object), do: getxattr},
 		{call: "lgetxattr", paths: onlyPath(link), do: getxattr},
 		{call: "listxattr", paths: onlyPath(object), do: listxattr(1, 2)},
 		{call: "llistxattr", paths: onlyPath(link), do: listxattr(1, 2)},
-		{call: "removexattr", paths: onlyPath(object), do: removexattr(1)},
-		{call: "lremovexattr", paths: onlyPath(link), do: removexattr(1)},
-		{call: "setxattrat", paths: maybeNull(1, 0, 2), raw: args, do: setxattrat},
+		{call: "removexattr", paths: onlyPath(object), once: true, do: removexattr(1)},
+		{call: "lremovexattr", paths: onlyPath(link), once: true, do: removexattr(1)},
+		{call: "setxattrat", paths: maybeNull(1, 0, 2), raw: args, once: true, do: setxattrat},
 		{call: "getxattrat", paths: maybeNull(1, 0, 2), raw: args, do: getxattrat},
 		{call: "listxattrat", paths: maybeNull(1, 0, 2), do: listxattrat},
-		{call: "removexattrat", paths: maybeNull(1, 0, 2), do: removexattrat},
+		{call: "removexattrat", paths: maybeNull(1, 0, 2), once: true, do: removexattrat},
 	}
 }
 

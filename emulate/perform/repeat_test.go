@@ -1,0 +1,162 @@
+package perform
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
+	"github.com/stead-project/stead/internal/testneed"
+	"github.com/stead-project/stead/policy"
+	"github.com/stead-project/stead/unotify"
+	"github.com/stead-project/stead/unotify/launch"
+	"github.com/stead-project/stead/unotify/unotifytest"
+)
+
+// bombarded makes calls that cannot be made twice, while signals come whose handler has calls repeated. What goes wrong it says.
+const bombarded = `
+import collections, os, signal, socket, stat, sys
+os.chdir(sys.argv[1])
+rounds, every = int(sys.argv[2]), float(sys.argv[3])
+wrong, handled = collections.Counter(), 0
+def handler(*_):
+    global handled
+    handled += 1
+def check(step, f, *args):
+    try: return f(*args)
+    except OSError as e: wrong[step + ": " + e.strerror] += 1
+def exclusive():
+    os.close(os.open("o", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+server = socket.create_server(("127.0.0.1", 0), backlog=64)
+def connect():
+    with socket.socket() as c:
+        c.connect(server.getsockname())
+    server.accept()[0].close()
+inbox, outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+inbox.setblocking(False)
+def send(i):
+    outbox.sendmsg([b"%d" % i])
+    if inbox.recv(100) != b"%d" % i: wrong["another message"] += 1
+    try:
+        inbox.recv(100)
+        wrong["a message twice"] += 1
+    except BlockingIOError: pass
+udp, to = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+udp.bind(("127.0.0.1", 0)); udp.setblocking(False)
+there = udp.getsockname()
+def datagram(i):
+    to.sendto(b"%d" % i, there)
+    n = 0
+    try:
+        while True: udp.recv(100); n += 1
+    except BlockingIOError: pass
+    if n != 1: wrong["%d datagrams" % n] += 1
+open("f", "w").close()
+signal.signal(signal.SIGALRM, handler)
+signal.siginterrupt(signal.SIGALRM, False)
+signal.setitimer(signal.ITIMER_REAL, every, every)
+for i in range(rounds):
+    check("mkdir", os.mkdir, "d"); check("rmdir", os.rmdir, "d")
+    check("open", exclusive); check("unlink", os.unlink, "o")
+    check("rename", os.rename, "f", "g"); check("rename back", os.rename, "g", "f")
+    check("link", os.link, "f", "l"); check("unlink l", os.unlink, "l")
+    check("symlink", os.symlink, "f", "s"); check("unlink s", os.unlink, "s")
+    check("mknod", os.mknod, "p", stat.S_IFIFO | 0o600); check("unlink p", os.unlink, "p")
+    check("connect", connect); check("sendmsg", send, i); check("sendto", datagram, i)
+signal.setitimer(signal.ITIMER_REAL, 0)
+left = sorted(os.listdir("."))
+print(dict(wrong), left, handled > 0)
+`
+
+// A bombardment is how the program is supervised. The zero value: not at all.
+type bombardment struct {
+	flags    uint // of the filter
+	performs bool
+	killable bool // what the supervisor takes the filter for
+}
+
+// run gives what the program said, and how many calls had gone before they were answered.
+func (b bombardment) run(t *testing.T, rounds, every string) (said string, gone uint64) {
+	t.Helper()
+	const python = "/usr/bin/python3"
+	testneed.Programs(t, python)
+	args := []string{python, "-c", bombarded, t.TempDir(), rounds, every}
+	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer targets.Close()
+	family, err := New(Options{Targets: targets, Watched: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer family.Close()
+	table, err := emulate.Families(family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	child, err := launch.Start(launch.Options{Path: python, Args: args, Env: os.Environ(), Filter: unotifytest.Notify(fileNumbers()...),
+		FilterFlags: b.flags, Files: []*os.File{null, w, os.Stderr}})
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Release()
+	defer child.Listener.Close()
+	verdict := policy.Allow
+	if b.performs {
+		verdict = policy.Perform
+	}
+	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: policy.Always(policy.Decision{Verdict: verdict}),
+		Table: table, Targets: emulate.FromTargets(targets), Killable: b.killable})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := server.Serve(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	out.ReadFrom(r) //nolint:errcheck // what is missing is missed
+	var status unix.WaitStatus
+	unix.Wait4(child.PID, &status, 0, nil) //nolint:errcheck // it has ended
+	s := server.Statistics()
+	if s.Failed+s.Panics > 0 || status != 0 {
+		t.Errorf("status %v, %+v", status, s)
+	}
+	return strings.TrimSpace(out.String()), s.Gone
+}
+
+// A call that the kernel makes again after a signal is performed once. STEAD_REPEATS=twice shows what happened otherwise.
+func TestRepeated(t *testing.T) {
+	if arch.Native() != arch.X86_64 && arch.Native() != arch.AArch64 {
+		t.Skip("the signals come at a pace for these machines")
+	}
+	before := descriptors(t)
+	said, gone := bombardment{performs: true, killable: os.Getenv("STEAD_REPEATS") == "twice"}.run(t, "400", "0.0007")
+	const want = "{} ['f'] True"
+	if said != want {
+		t.Errorf("%s, want %s", said, want)
+	}
+	if gone == 0 {
+		t.Error("no call was interrupted")
+	}
+	t.Logf("%d calls were interrupted", gone)
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
