@@ -352,7 +352,9 @@ func (s *Server) Inject(id uint64, _, fd int, closeOnExec bool, _ func()) (int, 
 func (s *Server) inject(ev *audit.Event, id uint64, r *Result, by injector) {
 	var early func()
 	if r.exact {
-		early = r.release
+		held := *r // the closure's: every other result stays on the stack
+		early = held.release
+		defer func() { r.fd = held.fd }()
 	}
 	fd, err := by.Inject(id, ev.Caller.TID, r.fd, r.closeOnExec, early)
 	if err == nil {
