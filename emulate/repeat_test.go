@@ -293,3 +293,25 @@ func TestKeptIsBounded(t *testing.T) {
 	s.gets(t, 5)
 	s.times(t, 2*maxAttempts)
 }
+
+// A call that holds its leader up is waited for as well, when it is made again to the next one.
+func TestMadeAgainToAnotherLeader(t *testing.T) {
+	s := newScene(t, Options{Stall: time.Millisecond})
+	slow, began := make(chan struct{}), make(chan struct{})
+	s.doer.do = func() Result {
+		close(began)
+		<-slow
+		return Return(5)
+	}
+	s.call("mkdir", 1, 2)
+	<-began
+	s.forget(1)
+	second := s.call("mkdir", 1, 2) // another leader receives it
+	time.Sleep(20 * time.Millisecond)
+	s.times(t, 1)
+	close(slow)
+	if got := answer(t, second); got.Value != 5 {
+		t.Errorf("%+v", got)
+	}
+	s.times(t, 1)
+}

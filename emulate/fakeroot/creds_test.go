@@ -3,6 +3,7 @@ package fakeroot
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -142,5 +143,15 @@ func TestTable(t *testing.T) {
 	}
 	if len(seen) > 255 {
 		t.Errorf("%d calls are more than the index counts", len(seen))
+	}
+}
+
+// TestOnce: of the calls on ids those are not the same twice that tell what was before.
+func TestOnce(t *testing.T) {
+	for _, r := range idRows() {
+		want := strings.HasPrefix(r.call, "setfs")
+		if (&work{row: &r}).Once() != want {
+			t.Errorf("%s: %v", r.call, !want)
+		}
 	}
 }
