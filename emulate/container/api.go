@@ -72,6 +72,19 @@ func fsopen(o *op) emulate.Result {
 	if errno != 0 {
 		return emulate.Errno(errno)
 	}
+	if t != nil && t.made == layered {
+		if a, errno := o.actor(granted); errno == 0 && !o.overlayTakesLayers(a) {
+			return emulate.Errno(unix.ENOSYS) // the layers are held until the call is over
+		}
+	}
+	byChild := t != nil && t.name == "proc" && o.foreign(nsPID) && !o.f.procOption()
+	if byChild {
+		a, errno := o.actor(granted)
+		if errno != 0 {
+			return emulate.Errno(errno)
+		}
+		call = o.inCallersPIDs(a)
+	}
 	kind := o.pointer(0)
 	if t == nil && s.Ended() {
 		kind = o.cstring("") // no file system's name: see mountUnknown
@@ -82,7 +95,7 @@ func fsopen(o *op) emulate.Result {
 		return o.refuse("nothing is known of the options of " + s.Text())
 	case errno != 0:
 		return emulate.Errno(errno)
-	case t.name == "proc" && o.foreign(nsPID):
+	case t.name == "proc" && o.foreign(nsPID) && !byChild:
 		errno = o.ownProcesses(call, fd)
 	}
 	return o.giveContext(fd, errno, t, o.flags(1)&unix.FSOPEN_CLOEXEC != 0)

@@ -96,6 +96,9 @@ func (o *op) mountOverlay(t *fsType, flags uint64) emulate.Result {
 		}
 		list = append(list, layers...)
 	}
+	if !o.overlayTakesLayers(a) {
+		return o.mountLayers(a, flags, list)
+	}
 	tree, errno := o.build(a.call, t.name, o.text(0).Text(), flags, list)
 	if errno == 0 {
 		errno = o.attach(a, tree)

@@ -49,6 +49,8 @@ type Family struct {
 	targets *unotify.Targets
 	log     hclog.Logger
 	*tables
+	procSpace
+	overlaySpace
 	procs   procself.Proc
 	finder  mountFinder
 	own     *view

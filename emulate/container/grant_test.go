@@ -189,6 +189,14 @@ func ownProc(c *container) {
 	c.err("move", unix.MoveMount(m, "", unix.AT_FDCWD, "/media/proc2", unix.MOVE_MOUNT_F_EMPTY_PATH))
 	list, _ = filepath.Glob("/media/proc2/[0-9]*")
 	c.say("processes again", strings.Join(list, " "))
+	must("mkdir", os.MkdirAll("/media/proc3", 0o755))
+	c.err("options", unix.Mount("some", "/media/proc3", "proc", unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOATIME, "hidepid=2,gid=0"))
+	c.err("bad option", unix.Mount("proc", "/media/proc3", "proc", 0, "nonsense"))
+	c.err("bad value", unix.Mount("proc", "/media/proc3", "proc", 0, "hidepid=9"))
+	must("file", os.WriteFile("/media/plain", nil, 0o644))
+	c.err("on a file", unix.Mount("proc", "/media/plain", "proc", 0, ""))
+	c.err("nowhere", unix.Mount("proc", "/media/none", "proc", 0, ""))
+	c.mounts("mounts of proc")
 }
 
 // A container sees its own processes, and no others.
@@ -198,7 +206,9 @@ func TestOwnProcesses(t *testing.T) {
 		p.Scenario = "proc"
 		list := native(t, p)
 		p.Drop = true
-		same(t, list, supervised(t, p, supervision{}))
+		for _, byChild := range []bool{false, true} {
+			same(t, list, supervised(t, p, supervision{byChild: byChild}))
+		}
 		want{"self is": "1", "processes": "/media/proc/1"}.check(t, list)
 	}
 }

@@ -305,6 +305,8 @@ type supervision struct {
 	pid      func(pid int)                           // told of the program
 	narrow   bool                                    // every call of another ABI is notified, too
 	finder   mountFinder                             // the best that is used
+	byChild  bool                                    // proc as before Linux 6.17
+	old      bool                                    // overlay as before Linux 6.7
 	signals  bool                                    // any signal ends the program's waiting for an answer
 	deadline time.Duration
 	notify   []unix.SockFilter                   // nil: of the native calls
@@ -343,6 +345,7 @@ func (s supervision) run(t testing.TB, p plan) ([]report, error) {
 	}
 	defer family.Close()
 	family.finder = max(family.finder, s.finder)
+	family.procByChild, family.overlayOld = s.byChild, s.old
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

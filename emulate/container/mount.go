@@ -272,6 +272,9 @@ func (o *op) mountInside(t *fsType, flags uint64, options []option) emulate.Resu
 			return emulate.Errno(errno)
 		}
 	}
+	if t.name == "proc" && o.foreign(nsPID) && !o.f.procOption() {
+		return o.mountProc(flags, options)
+	}
 	if t.name == "proc" && o.foreign(nsPID) && !slices.ContainsFunc(options, func(v option) bool { return v.key == "pidns" }) {
 		fd, errno := o.namespace(unotify.PIDNamespace)
 		if errno != 0 {

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,6 +156,28 @@ static int serve(void *arg)
 	}
 out:
 	sys(SYS_exit_group, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+static int make_call(void *arg)
+{
+	struct stead_child_call *c = arg;
+	sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	c->ret = sys6(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
+	sys(SYS_exit_group, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+/* The child shares memory and descriptors with the task, which waits until it has ended. */
+long stead_standin_in_child(void *child_call)
+{
+	struct stead_child_call *c = child_call;
+	c->ret = STANDIN_UNMADE;
+	int pid = clone(make_call, c->stack_top, CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD, c);
+	if (pid < 0)
+		return -errno;
+	while (sys(SYS_wait4, pid, 0, __WALL, 0, 0) == -EINTR)
+		;
 	return 0;
 }
 

@@ -28,6 +28,19 @@ enum {
 	STANDIN_QUIT = 3, /* the task is to end */
 };
 
+/* A call that a child of the task makes; the child has no other thing to do. */
+struct stead_child_call {
+	long nr;
+	long arg[6];
+	long ret; /* -errno on failure; STANDIN_UNMADE if the child has not come to it */
+	char *stack_top;
+};
+
+#define STANDIN_UNMADE (-4096)
+
+/* For STANDIN_RUN: has a child make the call. 0, or -errno if there is no child. */
+long stead_standin_in_child(void *child_call);
+
 /* Clones a task that serves the mailbox, on the stack that ends at stack_top; its process id, or -errno. */
 long stead_standin_start(struct stead_standin *box, char *stack_top);
 
