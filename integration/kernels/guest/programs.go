@@ -33,6 +33,7 @@ func checks() []check {
 		{"files, strict", filesStrict},
 		{"files, best effort", filesBestEffort},
 		{"preset build", presetBuild},
+		{"mounts in a container", containerMounts},
 	}
 }
 
