@@ -14,10 +14,11 @@ import (
 // socketRows are the calls that take a socket address: an address that was judged is the one that is connected to, bound or sent to.
 func socketRows() []row {
 	const peer = "the peer sees the supervisor's process id (SO_PEERCRED, SO_PEERPIDFD, SCM_CREDENTIALS); families that have descriptors or " +
-		"memory of the caller's in their addresses or messages, and netlink messages that may have, are refused with EPERM"
+		"memory of the caller's in their addresses or messages, and netlink messages that may have, are refused with EPERM; AF_UNSPEC is " +
+		"no address for an internet socket to be bound or sent to (EAFNOSUPPORT)"
 	return []row{
 		{call: "connect", note: peer, copy: copyAddress, once: true, do: connect},
-		{call: "bind", note: "where the supervisor has no CAP_SYS_ADMIN, and for paths through ..: a UNIX socket's own name is the last component of its path",
+		{call: "bind", note: "a port of an AF_UNSPEC address is none of an internet socket's (EAFNOSUPPORT); where the supervisor has no CAP_SYS_ADMIN, and for paths through ..: a UNIX socket's own name is the last component of its path",
 			copy: copyAddress, once: true, do: bind},
 		{call: "sendto", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendto, once: true, do: send},
 		{call: "sendmsg", note: peer + "; of more than 1 MiB for a stream, 1 MiB is sent", copy: copySendmsg, once: true, do: send},
@@ -294,6 +295,17 @@ func (o *op) addressOf(m *message) (addr, size uintptr) {
 		return absent(m.nameAddr), uintptr(m.nameSize)
 	}
 	return address(m.name[:len(m.name):len(m.name)]), uintptr(m.nameSize)
+}
+
+// unspecified says whether the kernel would take an address without a family for one of the internet's, which the decision has not seen
+// in it (udp_sendmsg of net/ipv4/udp.c, __inet_bind of net/ipv4/af_inet.c). A stream that is sent to has its peer. IPv6 sockets can become
+// IPv4 ones at any moment (IPV6_ADDRFORM of ipv6(7)).
+func (o *op) unspecified(m *message) bool {
+	const shortest = 16 // sizeof(struct sockaddr_in): of a shorter one the kernel says what it thinks
+	s := &o.sock.sock
+	internet := s.domain == unix.AF_INET || s.domain == unix.AF_INET6
+	return internet && len(m.name) >= shortest && m.name[0]|m.name[1] == unix.AF_UNSPEC &&
+		(o.row.call == "bind" || s.kind != unix.SOCK_STREAM)
 }
 
 // sought is the errno of a call whose address has a path: where the kernel did not find what stood in its place, it is what it

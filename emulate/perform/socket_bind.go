@@ -19,6 +19,9 @@ func bind(o *op) emulate.Result {
 		return emulate.Errno(errno)
 	}
 	m := &o.sock.msgs[0]
+	if o.unspecified(m) {
+		return emulate.Errno(unix.EAFNOSUPPORT)
+	}
 	if s.domain == unix.AF_UNIX && o.holdAddress(m) && o.pins[0].state == named {
 		return result(0, o.bindName(s, m.unixPath(o.sock.big)))
 	}

@@ -47,6 +47,9 @@ type outcome struct {
 
 // sendMessage sends a message, or as much of it as a stream takes. A first attempt never waits.
 func (o *op) sendMessage(m *message, s *socket) outcome {
+	if o.unspecified(m) {
+		return outcome{errno: unix.EAFNOSUPPORT}
+	}
 	flags := o.sendFlags()
 	if flags&unix.MSG_ZEROCOPY != 0 && s.zeroCopies() {
 		return outcome{errno: unix.ENOBUFS} // as where there is no memory for it: the program is to send without (Documentation/networking/msg_zerocopy.rst)

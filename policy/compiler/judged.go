@@ -62,7 +62,7 @@ func (c *compilation) judged() bool {
 			return true
 		}
 	}
-	return false
+	return c.refusesByLink()
 }
 
 // newFileArea makes the judge of `files:`.
@@ -74,7 +74,7 @@ func (c *compilation) newFileArea() *fileArea {
 	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{},
 		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), denied: of(policy.Deny, eacces), allowed: of(policy.Perform, 0)}
 	a.enoent.Reason, a.denied.Reason = "it is hidden", "it is denied"
-	a.hide, a.deny = c.matcher(f.Hide), c.matcher(f.Refuse)
+	a.hide, a.deny = c.refusing(f.Hide), c.refusing(f.Refuse)
 	a.allow[create] = c.matcher(f.Create)
 	a.allow[write] = c.matcher(f.Create, f.Write)
 	a.allow[read] = c.matcher(f.Create, f.Write, f.Read)
@@ -115,12 +115,9 @@ func (c *compilation) matcher(lists ...[]policy.Pattern) (m cond.Path) {
 				under = append(under, c.resolved(p.Path)...)
 				continue
 			}
-			g, err := cond.CompileGlob(p.Path)
-			if err != nil {
-				c.fail(err)
-				continue
+			for _, text := range c.resolvedGlob(p.Path) {
+				c.addGlob(&m, text)
 			}
-			m.Globs = append(m.Globs, g)
 		}
 	}
 	m.Under = cond.NewPathSet(under)
@@ -160,6 +157,11 @@ func (c *compilation) alias(p *cond.Path) {
 	}
 	slices.Sort(equal)
 	p.Equal = slices.Compact(equal)
+	for _, g := range p.Globs {
+		for _, text := range c.resolvedGlob(g.String())[1:] {
+			c.addGlob(p, text)
+		}
+	}
 }
 
 // use finds what a call does to its paths.

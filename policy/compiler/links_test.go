@@ -1,0 +1,62 @@
+package compiler
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stead-project/stead/policy"
+)
+
+// linked is a machine on which /link and /bin lead to /real and /usr/bin.
+func linked() Options {
+	o := everything()
+	o.List = func(string) []string { return nil }
+	o.Resolve = func(at string) string {
+		for link, to := range map[string]string{"/link": "/real*", "/bin": "/usr/bin"} {
+			if rest, ok := strings.CutPrefix(at, link); ok && (rest == "" || rest[0] == '/') {
+				return path.Join(to, rest)
+			}
+		}
+		return at
+	}
+	return o
+}
+
+// What is denied is denied by whatever links it, or what is allowed, is written with.
+func TestDeniedByLink(t *testing.T) {
+	for text, at := range map[string]string{
+		`files: {read: ["/real\\*"], deny: [/link/keys]}`:                               "/real*/keys/k",
+		`files: {read: [/link], deny: ["/real\\*/keys"]}`:                               "/real*/keys/k",
+		`files: {read: ["/real\\*"], deny: ["/link/k?ys"]}`:                             "/real*/keys/k",
+		`files: {read: ["/real\\*"], hide: ["/link/k*s/k"]}`:                            "/real*/keys/k",
+		`files: {read: [/usr], deny: [/bin/su]}`:                                        "/usr/bin/su",
+		`files: {read: [/etc], exec: [/usr/bin], deny: [/bin/su]}`:                      "/usr/bin/su",
+		`rules: [{calls: [open], when: 'pathname.matches("/link/k*/**")', then: deny}]`: "/real*/keys/k",
+	} {
+		p := compiled(t, "default: allow\n"+text+"\n", linked())
+		if d := decision(t, p, `open("x", O_RDONLY)`, pathsOf{paths: map[int]string{0: at}}); d.Verdict != policy.Deny {
+			t.Errorf("%s: open of %s: %v", text, at, d.Verdict)
+		}
+	}
+	p := compiled(t, "default: allow\nfiles: {read: [/usr, /etc], deny: [/real/keys, /link/keys]}\n", linked())
+	if p.Performs {
+		t.Error("nothing is denied in what is allowed, and calls are performed")
+	}
+}
+
+// A glob that hides or denies a directory takes what is below with it.
+func TestRefusingGlobsGoBelow(t *testing.T) {
+	p := compiled(t, "default: allow\nfiles: {create: [/], hide: ['/home/*/.ssh'], deny: ['/srv/*.d']}\n", everything())
+	for at, want := range map[string]policy.Verdict{
+		"/home/u/.ssh": policy.Deny, "/home/u/.ssh/id": policy.Deny, "/home/u/.ssh/a/b": policy.Deny, "/home/u/.sshd": policy.Perform,
+		"/srv/a.d/x": policy.Deny, "/srv/a.e/x": policy.Perform,
+	} {
+		if d := decision(t, p, `open("x", O_RDONLY)`, pathsOf{paths: map[int]string{0: at}}); d.Verdict != want {
+			t.Errorf("open of %s: %v", at, d.Verdict)
+		}
+	}
+	if d := decision(t, p, `getdents64(3, 0x1, 100)`, pathsOf{}); !d.Hide.Hidden([]byte("/home/u/.ssh/id")) {
+		t.Error("a listing shows what is below a hidden directory")
+	}
+}
