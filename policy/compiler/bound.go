@@ -66,8 +66,7 @@ func (c *compilation) reaches(at string) bool {
 		if rule.Allow&^landlockabi.Refer == 0 {
 			continue // renaming and linking as before, where only execution is closed
 		}
-		allowed := rule.Path
-		if within(allowed, at) || within(at, allowed) {
+		if meets(at, c.resolved(rule.Path)) {
 			return true
 		}
 	}

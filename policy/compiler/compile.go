@@ -95,7 +95,7 @@ func Compile(doc *policy.Document, o Options) (*Program, error) {
 	c.makeGrants()
 	c.decide()
 	c.shortForms()
-	if !o.Handed {
+	if !o.Handed && !c.lossy {
 		c.bounds = selectCalls(boundCalls)
 	}
 	if restricts(doc) {
@@ -145,6 +145,7 @@ type compilation struct {
 	insideNet   *netArea       // of network:, for what is performed
 	around      arch.Selection // goAround, if the policy refuses anything
 	bounds      arch.Selection // boundCalls
+	lossy       bool           // the machine's Landlock has not all that the short forms ask of it
 	reports     map[reportKey]*Enforcement
 	grants      []*policy.Grant          // of doc.Rules
 	decisions   []policy.Decision        // of doc.Rules

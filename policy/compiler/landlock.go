@@ -21,6 +21,7 @@ func (c *compilation) unsupported() {
 		c.fail(fmt.Errorf("%s: %w (--best-effort)", c.doc.Pos, err))
 		return
 	}
+	c.lossy = len(losses) > 0
 	if c.o.Landlock == 0 { // everything is lost: one warning instead of one per right
 		c.warn(c.doc.Pos, "no Landlock on this kernel (it takes Linux 5.13, and landlock among the security modules): "+
 			"what it was to restrict of files, programs and ports is not restricted")

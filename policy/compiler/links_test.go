@@ -45,6 +45,28 @@ func TestDeniedByLink(t *testing.T) {
 	}
 }
 
+// Landlock bounds what it is asked to, and reaches what links in its paths lead to: only then may the kernel run a call whose path a rule
+// has looked at.
+func TestBoundedAsFarAsLandlockGoes(t *testing.T) {
+	const rule = "rules: [{calls: [open], when: 'pathname.under(\"/real*/keys\")', then: deny}]\n"
+	for _, c := range []struct {
+		files string
+		abi   int
+		want  policy.Verdict
+	}{
+		{"files: {read: [/usr]}\n", 7, policy.Allow}, {"files: {read: [/link]}\n", 7, policy.Perform}, {"files: {read: [/usr]}\n", 0, policy.Perform},
+		{"files: {read: [/usr]}\n", 2, policy.Perform},
+	} {
+		o := linked()
+		o.Landlock, o.BestEffort = c.abi, true
+		p := compiled(t, "default: allow\n"+c.files+rule, o)
+		at := map[bool]string{true: "/usr/x", false: "/real*/x"}[strings.Contains(c.files, "/usr")]
+		if d := decision(t, p, `open("x", O_RDONLY)`, pathsOf{paths: map[int]string{0: at}}); d.Verdict != c.want {
+			t.Errorf("%s with Landlock ABI %d: %v", c.files, c.abi, d.Verdict)
+		}
+	}
+}
+
 // A glob that hides or denies a directory takes what is below with it.
 func TestRefusingGlobsGoBelow(t *testing.T) {
 	p := compiled(t, "default: allow\nfiles: {create: [/], hide: ['/home/*/.ssh'], deny: ['/srv/*.d']}\n", everything())
