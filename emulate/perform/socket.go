@@ -298,14 +298,18 @@ func (o *op) addressOf(m *message) (addr, size uintptr) {
 }
 
 // unspecified says whether the kernel would take an address without a family for one of the internet's, which the decision has not seen
-// in it (udp_sendmsg of net/ipv4/udp.c, __inet_bind of net/ipv4/af_inet.c). A stream that is sent to has its peer. IPv6 sockets can become
-// IPv4 ones at any moment (IPV6_ADDRFORM of ipv6(7)).
+// in it (udp_sendmsg of net/ipv4/udp.c, __inet_bind of net/ipv4/af_inet.c). A stream that is sent to has its peer, and zeros bind to a port
+// of the kernel's choice, as listen(2) does. IPv6 sockets can become IPv4 ones at any moment (IPV6_ADDRFORM of ipv6(7)).
 func (o *op) unspecified(m *message) bool {
 	const shortest = 16 // sizeof(struct sockaddr_in): of a shorter one the kernel says what it thinks
 	s := &o.sock.sock
-	internet := s.domain == unix.AF_INET || s.domain == unix.AF_INET6
-	return internet && len(m.name) >= shortest && m.name[0]|m.name[1] == unix.AF_UNSPEC &&
-		(o.row.call == "bind" || s.kind != unix.SOCK_STREAM)
+	if s.domain != unix.AF_INET && s.domain != unix.AF_INET6 || len(m.name) < shortest || m.name[0]|m.name[1] != unix.AF_UNSPEC {
+		return false
+	}
+	if o.row.call == "bind" {
+		return m.name[2]|m.name[3] != 0 // the port
+	}
+	return s.kind != unix.SOCK_STREAM
 }
 
 // sought is the errno of a call whose address has a path: where the kernel did not find what stood in its place, it is what it

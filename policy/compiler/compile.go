@@ -65,6 +65,7 @@ type Program struct {
 
 	tables    [arch.NumABIs]*table
 	protected []string              // what rules refuse by its path
+	moving    []*cond.Glob          // by which rules and lists refuse
 	as        map[arch.ID]performer // who performs calls, where it is not the target
 	renames   arch.Selection        //
 }

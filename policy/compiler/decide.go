@@ -68,11 +68,14 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	if c.Mux != 0 && decision.Verdict.Continues() && conditional(list) {
 		return carriedDenial(decision)
 	}
-	if decision.Verdict == policy.Perform && d.prog.movesProtected(ctx) {
-		return policy.Decision{Verdict: policy.Deny, Errno: eacces, Rule: decision.Rule, At: decision.At, Version: decision.Version,
+	if decision.Verdict != policy.Perform {
+		return decision
+	}
+	if errno := d.prog.movesProtected(ctx); errno != 0 {
+		return policy.Decision{Verdict: policy.Deny, Errno: errno, Rule: decision.Rule, At: decision.At, Version: decision.Version,
 			Reason: "it would move something that a rule refuses by its path"}
 	}
-	if decision.Verdict == policy.Perform && onlyHandle(r) {
+	if onlyHandle(r) {
 		decision.Verdict, decision.Note = policy.Allow, "O_PATH: judged, and left to the kernel"
 	}
 	return decision

@@ -83,6 +83,8 @@ func (c *compilation) newFileArea() *fileArea {
 			a.protectsAny = append(a.protectsAny, c.resolved(fixedPart(&list[i]))...)
 		}
 	}
+	c.stay(a.hide.Globs)
+	c.stay(a.deny.Globs)
 	for _, id := range selectCalls(openUses).IDs() {
 		a.openCall[id] = true
 	}
@@ -279,42 +281,6 @@ func (a *fileArea) above(at []byte) bool { return above(a.protectsAny, at) }
 func above(protected []string, at []byte) bool {
 	for _, p := range protected {
 		if len(p) > len(at) && p[len(at)] == '/' && p[:len(at)] == string(at) {
-			return true
-		}
-	}
-	return false
-}
-
-// protect remembers the paths that a refusing rule names.
-func (c *compilation) protect(p *cond.Path) {
-	var list []string
-	if p.Under != nil {
-		list = append(list, p.Under.Paths()...)
-	}
-	list = append(list, p.Equal...)
-	for _, g := range p.Globs {
-		list = append(list, fixedPart(&policy.Pattern{Path: g.String(), Glob: true}))
-	}
-	for _, at := range list {
-		if !slices.Contains(c.prog.protected, at) {
-			c.prog.protected = append(c.prog.protected, at)
-		}
-	}
-}
-
-// renames are the calls that give everything below a directory another path.
-const renames = "rename,renameat,renameat2"
-
-// movesProtected says whether a call that is allowed would move a directory in which rules refuse something by its path.
-func (p *Program) movesProtected(ctx *cond.Context) bool {
-	if len(p.protected) == 0 || !p.renames.Has(ctx.Call.ID) {
-		return false
-	}
-	for i := range ctx.Call.Args {
-		if v := ctx.Call.Args[i].Param; v == nil || v.Kind != arch.KindPath {
-			continue
-		}
-		if at, err := ctx.PathOf(i); err == nil && above(p.protected, at) {
 			return true
 		}
 	}

@@ -82,3 +82,35 @@ func TestRefusingGlobsGoBelow(t *testing.T) {
 		t.Error("a listing shows what is below a hidden directory")
 	}
 }
+
+// What a glob may refuse below a directory, it refuses wherever the directory is moved to, or the program has to copy.
+func TestMovedAwayFromGlobs(t *testing.T) {
+	for _, text := range []string{
+		"files: {create: [/], hide: ['/home/*/.ssh'], deny: ['/p/**/*.pem']}\n",
+		"rules: [{calls: [open, 'rename*'], when: 'paths.matches([\"/home/*/.ssh\", \"/home/*/.ssh/**\", \"/p/**/*.pem\"])', then: {deny: EACCES}}]\n",
+	} {
+		p := compiled(t, "default: allow\n"+text, everything())
+		for _, c := range []struct {
+			call, from, to string
+			errno          int
+		}{
+			{`rename("x", "y")`, "/home/u", "/tmp/u", 18}, {`rename("x", "y")`, "/home/u", "/home/v", 0}, {`rename("x", "y")`, "/home/u/x", "/tmp/x", 0},
+			{`rename("x", "y")`, "/p/a", "/tmp/a", 18}, {`rename("x", "y")`, "/p/a", "/p/b/c", 0}, {`rename("x", "y")`, "/tmp/a", "/p/a", 0},
+			{`renameat2(5, "x", 5, "y", RENAME_EXCHANGE)`, "/tmp/a", "/p/a", 18}, {`rename("x", "y")`, "/home", "/tmp/h", 18},
+			{`rename("x", "y")`, "/home/u/.ssh", "/tmp/s", -1},
+		} {
+			at := map[int]string{0: c.from, 1: c.to}
+			if strings.HasPrefix(c.call, "renameat2") {
+				at = map[int]string{1: c.from, 3: c.to}
+			}
+			want := policy.Deny
+			if c.errno == 0 {
+				want = policy.Perform
+			}
+			d := decision(t, p, c.call, pathsOf{paths: at})
+			if d.Verdict != want || c.errno > 0 && int(d.Errno) != c.errno {
+				t.Errorf("%s%s of %s to %s: %v %d", text, c.call, c.from, c.to, d.Verdict, d.Errno)
+			}
+		}
+	}
+}
