@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +75,39 @@ func TestPolicyDeniedByLink(t *testing.T) {
 			if r := d.under(t, policy, "", "cat", secret); r.code != 1 || r.stdout != "" {
 				t.Errorf("%s: %+v", files, r)
 			}
+		}
+	})
+}
+
+// A file that may only be read keeps its flags, although the descriptor is good enough for the kernel.
+func TestPolicyReadOnlyFlags(t *testing.T) {
+	testneed.Programs(t, "python3")
+	needLandlock(t)
+	if runtime.GOARCH != "amd64" {
+		testneed.Missing(t, "the number is x86_64's")
+	}
+	const flags = "import fcntl, os, sys\ntry: fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x40086602, bytes(8))\nexcept OSError as e: print(e.errno)\n"
+	eachUser(t, func(t *testing.T, d *desk) {
+		file := d.write(t, "file", "x")
+		if r := d.do(t, "run", "--preset", "read-only", "--", "python3", "-c", flags, file); r.stdout != "30\n" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// Nothing is moved to where a glob does not hide it any more.
+func TestPolicyMovedFromGlob(t *testing.T) {
+	testneed.Programs(t, "python3")
+	needLandlock(t)
+	eachUser(t, func(t *testing.T, d *desk) {
+		if err := os.MkdirAll(filepath.Join(d.dir, "homes/ann/keys"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		d.write(t, "homes/ann/keys/secret", "secret\n")
+		policy := fmt.Sprintf("default: allow\nfiles: {read: [/], create: ['%[1]s'], exec: [/usr, /bin, /lib, /lib64], hide: ['%[1]s/homes/*/keys']}\n", d.dir)
+		move := fmt.Sprintf("cd %s; python3 -c 'import os; os.rename(\"homes/ann\", \"moved\")' 2>&1 | tail -1; cat moved/keys/secret", d.dir)
+		if r := d.under(t, policy, "", "/bin/sh", "-c", move); strings.Contains(r.stdout, "secret") || !strings.Contains(r.stdout, "Errno 18") {
+			t.Errorf("%+v", r)
 		}
 	})
 }
