@@ -114,3 +114,36 @@ func TestMovedAwayFromGlobs(t *testing.T) {
 		}
 	}
 }
+
+// A rule that allows calls whatever they reach allows no more where the supervisor judges a short form than where Landlock does. One that
+// looks at paths or addresses is an exception that somebody has written.
+func TestRulesStayInside(t *testing.T) {
+	const files = "files: {read: [/usr], create: [/data], hide: [/usr/x], exec: [/bin]}\nnetwork: {connect: ['10.0.0.1:80']}\n"
+	for _, c := range []struct {
+		rule, call, at string
+		want           policy.Verdict
+	}{
+		{"{calls: [open], then: allow}", `open("x", O_RDONLY)`, "/etc/shadow", policy.Deny}, {"{calls: [open], then: allow}", `open("x", O_RDONLY)`, "/usr/x", policy.Deny},
+		{"{calls: [open], then: allow}", `open("x", O_RDONLY)`, "/usr/y", policy.Perform}, {"{calls: [open], then: perform}", `open("x", O_RDONLY)`, "/etc/shadow", policy.Deny},
+		{"{calls: [open], when: 'mode == 0', then: log}", `open("x", O_RDONLY)`, "/etc/shadow", policy.Deny},
+		{"{calls: [open], when: 'pathname == \"/etc/shadow\"', then: allow}", `open("x", O_RDONLY)`, "/etc/shadow", policy.Perform},
+		{"{calls: [chmod, stat], then: allow}", `chmod("x", 0600)`, "/etc/shadow", policy.Perform}, {"{calls: [chmod, stat], then: allow}", `stat("x", 0x1)`, "/usr/x", policy.Deny},
+		{"{calls: [chdir], then: allow}", `chdir("x")`, "/usr/x", policy.Deny}, {"{calls: [chdir], then: allow}", `chdir("x")`, "/etc", policy.Allow},
+		{"{calls: [connect], then: allow}", `connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.2")}, 16)`, "", policy.Deny},
+		{"{calls: [connect], then: allow}", `connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16)`, "", policy.Perform},
+		{"{calls: [open], then: {deny: ENOSYS}}", `open("x", O_RDONLY)`, "/usr/y", policy.Deny},
+	} {
+		for _, handed := range []bool{false, true} {
+			o := everything()
+			o.Handed = handed
+			text := files
+			if handed {
+				text = strings.Replace(text, "exec: [/bin]", "exec: [/]", 1)
+			}
+			p := compiled(t, "default: allow\n"+text+"rules: ["+c.rule+"]\n", o)
+			if d := decision(t, p, c.call, pathsOf{paths: map[int]string{0: c.at}}); d.Verdict != c.want {
+				t.Errorf("%s, handed %v: %s of %s: %v", c.rule, handed, c.call, c.at, d.Verdict)
+			}
+		}
+	}
+}
