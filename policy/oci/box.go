@@ -2,6 +2,7 @@ package oci
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy/filter"
@@ -39,7 +40,10 @@ const maxBoxes = 256
 // many.
 func regions(abi arch.ABI, list []filter.Clause, fallback filter.Action) (out []region, ok bool) {
 	var taken []box
-	for _, c := range list {
+	for i, c := range list {
+		if !slices.ContainsFunc(list[i:], func(c filter.Clause) bool { return c.Then != fallback }) {
+			return out, true // what is left is the default's
+		}
 		held, ok := clauseBoxes(abi, c)
 		if !ok {
 			return nil, false
