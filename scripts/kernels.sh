@@ -110,7 +110,7 @@ root() (
 	mkdir -p "$dir/bin" "$dir/etc"
 	package "$work/busybox-$1" "busybox-static:$1/bookworm"
 	cp "$work/busybox-$1/bin/busybox" "$dir/bin/"
-	for applet in sh cat cp echo false kill mkdir mv rm rmdir sleep true; do
+	for applet in sh cat cp echo false kill mkdir mv rm rmdir sleep true unshare mount umount; do
 		ln -s busybox "$dir/bin/$applet"
 	done
 	STEAD_OUT="$dir/bin/stead" ./scripts/build.sh

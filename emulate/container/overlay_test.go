@@ -9,7 +9,9 @@ import (
 // TestOldOverlay mounts as for a kernel whose overlay takes no layers one by one. Only what mountinfo shows of the layers is another thing.
 func TestOldOverlay(t *testing.T) {
 	needRoot(t)
-	shown := func(r report) bool { return strings.HasPrefix(r.Step, "mounted ") || strings.HasPrefix(r.Step, "remounted ") }
+	shown := func(r report) bool {
+		return strings.HasPrefix(r.Step, "mounted ") || strings.HasPrefix(r.Step, "remounted ")
+	}
 	for env, p := range environments() {
 		t.Run(env, func(t *testing.T) {
 			p.Scenario = "overlay"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 )
@@ -19,7 +20,7 @@ umount p && cd / && umount "$3/c" && echo over
 func containerMounts(m *machine) (string, error) {
 	enter := []string{"unshare", "-U", "-r", "-m", "-p", "-f"}
 	if out, err := exec.Command(enter[0], append(enter[1:], "true")...).CombinedOutput(); err != nil {
-		return "", skipped("nobody may make user namespaces here: " + strings.TrimSpace(string(out)))
+		return "", skipped(fmt.Sprintf("nobody may make user namespaces here: %v: %s", err, strings.TrimSpace(string(out))))
 	}
 	overlay, want := "", "tmpfs\nproc 1\nrefused\nbusy\nover\n"
 	if m.kernel.atLeast(5, 11) {
