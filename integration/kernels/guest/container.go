@@ -7,13 +7,13 @@ import (
 )
 
 // containerScript mounts in namespaces of its own what the preset allows, and one thing that it does not.
-const containerScript = `cd "$1" && mkdir c && mount -t tmpfs -o size=1m scratch c && cd c && mkdir p low up work m && echo tmpfs
+const containerScript = `dir=$1 overlay=$2; cd "$dir" && mkdir c && mount -t tmpfs -o size=1m scratch c && cd c && mkdir p low up work m && echo tmpfs
 mount -t proc proc p && set -- p/[0-9]* && echo "proc $#"
 echo below >low/f
-[ "$2" != overlay ] || { mount -t overlay -o lowerdir=low,upperdir=up,workdir=work ov m && echo above >m/f && cat low/f up/f && umount m; }
+[ "$overlay" != overlay ] || { mount -t overlay -o lowerdir=low,upperdir=up,workdir=work ov m && echo above >m/f && cat low/f up/f && umount m; }
 mount -t ext4 /dev/null m 2>/dev/null || echo refused
 umount /proc 2>/dev/null || echo busy
-umount p && cd / && umount "$3/c" && echo over
+umount p && cd / && umount "$dir/c" && echo over
 `
 
 // containerMounts has mounts performed in a user namespace. Overlay can be mounted in one since Linux 5.11.
@@ -27,7 +27,7 @@ func containerMounts(m *machine) (string, error) {
 		overlay, want = "overlay", "tmpfs\nproc 1\nbelow\nabove\nrefused\nbusy\nover\n"
 	}
 	args := append([]string{"run", "--preset", "container-mount", "--"}, enter...)
-	o, err := m.stead(append(args, "sh", "-c", containerScript, "sh", m.dir, overlay, m.dir)...)
+	o, err := m.stead(append(args, "sh", "-c", containerScript, "sh", m.dir, overlay)...)
 	if err != nil {
 		return "", err
 	}
