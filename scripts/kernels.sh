@@ -132,10 +132,25 @@ root() (
 
 plain() { CGO_ENABLED=0 GOARCH="$1" go build -trimpath -buildvcs=false -o "$2" "$3"; } # plain ARCH OUT PACKAGE
 
+# initrd writes the root of a guest, with the one module of its kernel that the checks want.
+initrd() ( # initrd ARCH VERSION
+	dir="$work/modules-$1-$2"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	module=$(find "$work/$1-$2/lib/modules" -name 'overlay.ko*')
+	case $module in
+	*.xz) xz -dc "$module" >"$dir/overlay.ko" ;;
+	*.ko) cp "$module" "$dir/" ;;
+	*) die "the kernel $2 for $1 comes without a module for overlay: '$module'" ;;
+	esac
+	(cd "$dir" && find . | cpio --quiet -o -H newc -R 0:0) | cat "$work/root-$1.cpio" - >"$work/$1-$2.cpio"
+)
+
 boot() { # boot ARCH VERSION: runs the checks; the console goes to a file
 	boot_image=$(kernel "$1" "$2")
+	initrd "$1" "$2"
 	set -- "$1" "$2" -m 1024 -smp 2 -accel "tcg,thread=multi" -nographic -no-reboot -nic none \
-		-kernel "$boot_image" -initrd "$work/root-$1.cpio"
+		-kernel "$boot_image" -initrd "$work/$1-$2.cpio"
 	boot_arch=$1 boot_log="$work/$1-$2.log"
 	shift 2
 	case $boot_arch in

@@ -38,7 +38,7 @@ const ordinary = 1000
 // boot is the life of the first process.
 func boot() {
 	fmt.Println() // what the firmware wrote need not end a line
-	for _, step := range []func() error{mounts, directories, asRoot, asOrdinary} {
+	for _, step := range []func() error{mounts, modules, directories, asRoot, asOrdinary} {
 		if err := step(); err != nil {
 			fmt.Printf("guest: %v\n", err)
 		}
@@ -62,6 +62,19 @@ func mounts() error {
 		if err := unix.Mount(m.kind, m.where, m.kind, 0, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", m.where, err)
 		}
+	}
+	return nil
+}
+
+// modules loads what the kernel's package has apart and containers use.
+func modules() error {
+	f, err := os.Open("/overlay.ko")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil {
+		return fmt.Errorf("load %s: %w", f.Name(), err)
 	}
 	return nil
 }
