@@ -137,7 +137,7 @@ initrd() ( # initrd ARCH VERSION
 	dir="$work/modules-$1-$2"
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	module=$(find "$work/$1-$2/lib/modules" -name 'overlay.ko*')
+	module=$(find "$work/$1-$2" -name 'overlay.ko*')
 	case $module in
 	*.xz) xz -dc "$module" >"$dir/overlay.ko" ;;
 	*.ko) cp "$module" "$dir/" ;;

@@ -15,7 +15,6 @@ import (
 	"github.com/stead-project/stead/emulate"
 	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/policy"
-	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/launch"
 	"github.com/stead-project/stead/unotify/unotifytest"
 )
@@ -82,32 +81,15 @@ func bombard(t *testing.T, killable bool) (wrong int, left string, gone uint64) 
 	const python = "/usr/bin/python3"
 	testneed.Programs(t, python)
 	args := []string{python, "-c", bombarded, t.TempDir(), "400", "0.0007"}
-	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer targets.Close()
-	family, err := New(Options{Targets: targets, Watched: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer family.Close()
-	table, err := emulate.Families(family)
-	if err != nil {
-		t.Fatal(err)
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
+	world := newWorld(t)
+	defer world.close()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	child, err := launch.Start(launch.Options{Path: python, Args: args, Env: os.Environ(), Filter: unotifytest.Notify(fileNumbers()...),
-		Files: []*os.File{null, w, os.Stderr}})
+		Files: []*os.File{world.null, w, os.Stderr}})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +97,7 @@ func bombard(t *testing.T, killable bool) (wrong int, left string, gone uint64) 
 	defer child.Release()
 	defer child.Listener.Close()
 	server := emulate.New(emulate.FromListener(child.Listener), emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Perform}),
-		Table: table, Targets: emulate.FromTargets(targets), Killable: killable})
+		Table: world.table, Targets: emulate.FromTargets(world.targets), Killable: killable})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := server.Serve(ctx); err != nil {

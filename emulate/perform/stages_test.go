@@ -2,6 +2,7 @@ package perform
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -69,38 +70,48 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
+// A world is what a server that performs files' calls is made of. It ends before the test does, since tests make thousands.
+type world struct {
+	targets *unotify.Targets
+	family  *Family
+	table   *emulate.Table
+	null    *os.File
+}
+
+func newWorld(t *testing.T) (w world) {
+	t.Helper()
+	var err [4]error
+	w.targets, err[0] = unotify.NewTargets(unotify.TargetsOptions{})
+	w.family, err[1] = New(Options{Targets: w.targets, Watched: true})
+	w.table, err[2] = emulate.Families(w.family)
+	w.null, err[3] = os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err := errors.Join(err[:]...); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w world) close() {
+	w.null.Close()
+	w.family.Close()
+	w.targets.Close()
+}
+
 // dieAt runs the program once.
 func dieAt(t *testing.T, python string, steps *atomic.Int64) {
 	t.Helper()
-	targets, err := unotify.NewTargets(unotify.TargetsOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer targets.Close()
-	family, err := New(Options{Targets: targets, Watched: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer family.Close()
-	table, err := emulate.Families(family)
-	if err != nil {
-		t.Fatal(err)
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
+	w := newWorld(t)
+	defer w.close()
 	child, err := launch.Start(launch.Options{Path: python, Args: []string{python, "-c", everyCall, t.TempDir()}, Filter: unotifytest.Notify(fileNumbers()...),
-		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{null, null, null}})
+		FilterFlags: unotify.FlagWaitKillableRecv, Files: []*os.File{w.null, w.null, w.null}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer child.Release()
 	defer child.Listener.Close()
 	source := &emulatetest.Deadly{Source: emulate.FromListener(child.Listener), Step: steps}
-	server := emulate.New(source, emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Perform}), Table: table,
-		Targets: emulate.FromTargets(targets)})
+	server := emulate.New(source, emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Perform}), Table: w.table,
+		Targets: emulate.FromTargets(w.targets)})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := server.Serve(ctx); err != nil {
