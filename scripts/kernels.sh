@@ -177,11 +177,11 @@ table() (
 		$7 != "" { words[++m] = $1 ", " $3 ", " $4 ": " ($5 == "ok" ? "" : $5 ": ") substr($7, 1, $5 == "FAIL" ? 2000 : 300) }
 		END {
 			g = split(guests, guest, " ")
-			printf "%-26s", "user  check"
+			printf "%-28s", "user  check"
 			for (j = 1; j <= g; j++) printf "%-12s", guest[j]
 			print ""
 			for (i = 1; i <= n; i++) {
-				printf "%-26s", rows[i]
+				printf "%-28s", rows[i]
 				for (j = 1; j <= g; j++) {
 					c = cell[rows[i], guest[j]]
 					if (c == "FAIL" || c == "missing" || (c == "" && rows[i] !~ /the guest/)) bad = 1
