@@ -32,8 +32,7 @@ func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
 		err error
 	}
 	ready, goOn := make(chan result), make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the filter must die with the thread
+	onOwnThread(func() {
 		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 		var l *unotify.Listener
 		if err == nil {
@@ -44,7 +43,7 @@ func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
 			<-goOn
 			f()
 		}
-	}()
+	})
 	r := <-ready
 	if r.err != nil {
 		t.Fatalf("install filter: %v", r.err)
@@ -52,6 +51,24 @@ func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
 	t.Cleanup(func() { r.l.Close() })
 	close(goOn)
 	return r.l
+}
+
+// onOwnThread runs f on a thread that ends with it, and with it the thread's filter. The process's first thread does not: the Go runtime parks it.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		begun := make(chan struct{})
+		onOwnThread(func() {
+			close(begun)
+			f()
+		})
+		<-begun
+	}()
 }
 
 // call makes the tested call. It waits for this same process's supervisor, so the Go scheduler has to know: not RawSyscall.
