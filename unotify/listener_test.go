@@ -3,7 +3,6 @@ package unotify_test
 import (
 	"errors"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stead-project/stead/internal/testneed"
 	"github.com/stead-project/stead/unotify"
 	"github.com/stead-project/stead/unotify/unotifytest"
 )
@@ -32,7 +32,7 @@ func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
 		err error
 	}
 	ready, goOn := make(chan result), make(chan struct{})
-	onOwnThread(func() {
+	testneed.OwnThread(func() {
 		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 		var l *unotify.Listener
 		if err == nil {
@@ -51,24 +51,6 @@ func filteredOn(t testing.TB, nr int, flags uint, f func()) *unotify.Listener {
 	t.Cleanup(func() { r.l.Close() })
 	close(goOn)
 	return r.l
-}
-
-// onOwnThread runs f on a thread that ends with it, and with it the thread's filter. The process's first thread does not: the Go runtime parks it.
-func onOwnThread(f func()) {
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
-			f()
-			return
-		}
-		defer runtime.UnlockOSThread()
-		begun := make(chan struct{})
-		onOwnThread(func() {
-			close(begun)
-			f()
-		})
-		<-begun
-	}()
 }
 
 // call makes the tested call. It waits for this same process's supervisor, so the Go scheduler has to know: not RawSyscall.

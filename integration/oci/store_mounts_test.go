@@ -4,11 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/internal/testneed"
 )
 
 // mountsPolicy lets a container mount, and take away what it has mounted itself.
@@ -27,8 +28,7 @@ rules:
 func contained(t *testing.T, dir string) (x *target) {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with its namespace
+	testneed.OwnThread(func() { // it ends with its namespace
 		defer close(done)
 		err := unix.Unshare(unix.CLONE_NEWNS)
 		if err == nil {
@@ -38,7 +38,7 @@ func contained(t *testing.T, dir string) (x *target) {
 			x = start(t, `while read l; do (eval "$l") 2>&1 && echo ok; done`, "mount", "umount2")
 		}
 		done <- err
-	}()
+	})
 	if err := <-done; err != nil || x == nil {
 		t.Fatalf("make a container: %v", err)
 	}
