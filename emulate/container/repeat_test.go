@@ -10,6 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dropped is how many of the calls may go wrong: the kernel may take an answer from the supervisor at the very moment at which a signal ends the
+// waiting for it, and drop it (docs/decisions.md, 72). Where nothing is remembered it is dozens.
+const dropped = 2
+
 // signalled mounts and unmounts while signals come all the time, whose handler has calls repeated (Go installs it with SA_RESTART).
 func signalled(c *container) {
 	alarms := make(chan os.Signal, 1)
@@ -18,10 +22,11 @@ func signalled(c *container) {
 	every := unix.Timeval{Usec: period.Microseconds()}
 	_, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Interval: every, Value: every})
 	must("timer", err)
-	wrong := map[string]int{}
+	wrong, times := map[string]int{}, 0
 	check := func(step string, err error) {
 		if err != nil {
 			wrong[step+": "+err.Error()]++
+			times++
 		}
 	}
 	for range 300 {
@@ -37,6 +42,15 @@ func signalled(c *container) {
 		unix.Close(fs)
 		unix.Close(m)
 		check("umount moved", unix.Unmount("/media/d", 0))
+	}
+	_, err = unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{})
+	must("stop the timer", err)
+	for range times { // of what was mounted twice
+		unix.Unmount("/media/t", 0) //nolint:errcheck // or it was something else
+		unix.Unmount("/media/d", 0) //nolint:errcheck // the same
+	}
+	if times <= dropped {
+		wrong = map[string]int{}
 	}
 	c.say("wrong", fmt.Sprint(wrong))
 	c.mounts("left")
