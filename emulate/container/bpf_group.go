@@ -7,8 +7,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/stead-project/stead/internal/procself"
 )
 
 // groups is the hierarchy of control groups of the second version (cgroups(7)), as the supervisor has it mounted.
@@ -101,12 +99,7 @@ func groupIn(text []byte) (string, bool) {
 }
 
 func (o *op) groupOf(tid int) (string, bool) {
-	dir, err := o.f.targets.OpenAt(tid, "", unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return "", false
-	}
-	defer unix.Close(dir)
-	text, err := procself.ReadAt(dir, "cgroup")
+	text, err := o.f.cgroups(tid)
 	if err != nil {
 		return "", false
 	}

@@ -55,12 +55,7 @@ func secondVersion() groupFiles {
 
 // group is the directory of a thread's control group; that of the second version has no controller.
 func (f *Family) group(tid int, controller, root string) (string, bool) {
-	dir, err := f.targets.OpenAt(tid, "", unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return "", false
-	}
-	defer unix.Close(dir)
-	text, err := procself.ReadAt(dir, "cgroup")
+	text, err := f.cgroups(tid)
 	if err != nil {
 		return "", false
 	}
@@ -74,6 +69,16 @@ func (f *Family) group(tid int, controller, root string) (string, bool) {
 		return path, err == nil
 	}
 	return "", false
+}
+
+// cgroups is the text of a thread's /proc/PID/task/TID/cgroup (cgroups(7)).
+func (f *Family) cgroups(tid int) ([]byte, error) {
+	dir, err := f.targets.OpenAt(tid, "", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	return procself.ReadAt(dir, "cgroup")
 }
 
 func hasName(list, name string) bool {

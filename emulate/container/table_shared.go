@@ -1,10 +1,10 @@
 package container
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
 )
 
 // tables say how calls are performed. Every family has the same, which nobody changes.
@@ -14,14 +14,5 @@ type tables struct {
 }
 
 var shared = sync.OnceValue(func() *tables {
-	t := &tables{types: fsTypes()}
-	list := rows()
-	for i := range list {
-		id, ok := arch.LookupID(list[i].call)
-		if !ok {
-			panic(fmt.Sprintf("no ABI has a call %s", list[i].call)) // a test makes them all
-		}
-		t.rows[id] = &list[i]
-	}
-	return t
+	return &tables{rows: emulate.ByCall(rows(), func(r *row) string { return r.call }), types: fsTypes()}
 })

@@ -1,11 +1,11 @@
 package perform
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/stead-project/stead/arch"
+	"github.com/stead-project/stead/emulate"
 )
 
 // tables say how calls are performed. Every family has the same, which nobody changes.
@@ -14,14 +14,5 @@ type tables struct {
 }
 
 var shared = sync.OnceValue(func() *tables {
-	t := &tables{}
-	list := slices.Concat(rows(), descriptorRows())
-	for i := range list {
-		id, ok := arch.LookupID(list[i].call)
-		if !ok {
-			panic(fmt.Sprintf("no ABI has a call %s", list[i].call)) // a test makes them all
-		}
-		t.rows[id] = &list[i]
-	}
-	return t
+	return &tables{rows: emulate.ByCall(slices.Concat(rows(), descriptorRows()), func(r *row) string { return r.call })}
 })
