@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -88,7 +89,9 @@ func (o *op) actor(k actorKind) (*actor, syscall.Errno) {
 	a, err := o.f.pool.take(o, k)
 	if err != nil {
 		o.wrong()
-		o.f.log.Warn("a call is refused: nothing can act for its caller", "tid", o.env.TID, "error", err)
+		if !errors.Is(err, unotify.ErrGone) { // nobody is refused
+			o.f.log.Warn("a call is refused: nothing can act for its caller", "tid", o.env.TID, "error", err)
+		}
 		return nil, unix.EPERM
 	}
 	a.interrupted.Store(false)

@@ -11,7 +11,7 @@ import (
 )
 
 // dropped is how many of the calls may go wrong: the kernel may take an answer from the supervisor at the very moment at which a signal ends the
-// waiting for it, and drop it (docs/decisions.md, 72). Where nothing is remembered it is dozens.
+// waiting for it, and drop it (docs/decisions.md, 72: one of thousands). Where nothing is remembered it is dozens.
 const dropped = 2
 
 // signalled mounts and unmounts while signals come all the time, whose handler has calls repeated (Go installs it with SA_RESTART).

@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/unotify/standin"
 )
 
 // lookingRights are what lets a container without a user namespace look into every process of the machine that it sees (mm_access() of
@@ -217,6 +220,8 @@ func TestRightsOfTasks(t *testing.T) {
 func killers(c *container) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	killed := 0
+	most, err := strconv.Atoi(c.plan.Args[1])
+	must("number", err)
 	go func() {
 		defer close(done)
 		for {
@@ -226,6 +231,9 @@ func killers(c *container) {
 			case <-time.After(time.Millisecond):
 			}
 			for i, pid := range standInTasks("/proc", c.plan.Args[0]) {
+				if killed == most {
+					break
+				}
 				unix.Kill(pid, []unix.Signal{unix.SIGKILL, unix.SIGSTOP, unix.SIGSEGV, unix.SIGABRT}[(i+pid)%4]) //nolint:errcheck // it may be gone
 				killed++
 			}
@@ -253,7 +261,8 @@ func killers(c *container) {
 	c.err("afterwards", unix.Unmount("/media/t", 0))
 }
 
-// TestKillers: a container that may signal the tasks that act for it, because they have its ids, harms its own calls only.
+// TestKillers: a container that may signal the tasks that act for it, because they have its ids, harms its own calls only. Those are
+// performed again when it leaves off, unless it has killed too many; what the killed had open is bounded by that.
 func TestKillers(t *testing.T) {
 	asMachine(t, testKillers)
 }
@@ -262,13 +271,20 @@ func testKillers(t *testing.T) {
 	needRoot(t)
 	supervised(t, plan{Scenario: "many", Drop: true}, supervision{}) // what is kept for every family
 	before := whatIsLeft(t, "")
-	within(t, time.Minute, func() {
+	kill := func(most int, want want) {
 		for _, p := range []plan{{}, {User: true}} {
-			p.Scenario, p.Drop, p.Args = "killers", true, []string{itoa(os.Getpid())}
+			p.Scenario, p.Drop, p.Args = "killers", true, []string{itoa(os.Getpid()), itoa(most)}
 			list := supervised(t, p, supervision{})
 			t.Log(list)
-			want{"raced": "true", "afterwards": "ok"}.check(t, list)
+			want.check(t, list)
 		}
+	}
+	within(t, time.Minute, func() {
+		kill(standin.MaxKilled/2, want{"raced": "true", "afterwards": "ok"})
+		before.fds++ // of some thousand kills one loses a descriptor
+		nothingMore(t, "", before, "after some killing")
+		kill(math.MaxInt, want{"raced": "true"})
+		before.fds += 2 * standin.MaxKilled
+		nothingMore(t, "", before, "after much killing")
 	})
-	nothingMore(t, "", before, "after the killing")
 }

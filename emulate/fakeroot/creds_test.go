@@ -3,6 +3,7 @@ package fakeroot
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,7 +81,9 @@ func TestCrowd(t *testing.T) {
 		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() }) //nolint:errcheck // it was killed
 		return cmd.Process.Pid
 	}
-	self := c.identify(t, os.Getpid())
+	runtime.LockOSThread() // credentials are a thread's, and so is a child
+	defer runtime.UnlockOSThread()
+	self := c.identify(t, unix.Gettid())
 	become := func(uid uint32) {
 		if errno := c.change(self, func(now *creds) syscall.Errno { return users().setRES(now, uid, uid, 0) }); errno != 0 {
 			t.Fatal(errno)

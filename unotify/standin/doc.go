@@ -38,7 +38,8 @@
 // Signals: a target in the supervisor's pid namespace that has the task's real or saved user id may send it signals. Killing or
 // stopping it makes calls fail with ESRCH, which denies them; SIGURG makes a blocked one fail with EINTR. It may also
 // lower the task's resource limits (prlimit(2)). All of that harms those only that the task acts for, so a task should not serve
-// targets with different identities.
+// targets with different identities. What a killed task had just opened stays open and nobody knows its number, which is why
+// a Starter bounds how many of its tasks may be killed ([ErrKilled]): a Starter should not serve different containers.
 //
 // Not taken from the target: its Landlock domain and other labels of security modules, its keyrings, resource limits, cgroups, network
 // and pid namespace, controlling terminal, no_new_privs and securebits.

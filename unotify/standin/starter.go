@@ -5,12 +5,22 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/stead-project/stead/internal/procfs"
 )
 
 // errClosed is given for a Starter or a Task after Close.
 var errClosed = errors.New("closed: use another one")
+
+// ErrKilled says that a Starter starts no more tasks, because [MaxKilled] of them have been killed in calls, and not by Close.
+//
+// Tasks and the supervisor have one table of descriptors, so what a task had just opened stays in it, and only the task knew the
+// number. Who may kill the tasks that act for it could fill the table in that way, with about one kill in ten thousand if it does not aim.
+var ErrKilled = errors.New("too many tasks that acted for it were killed: it is not served any more")
+
+// MaxKilled is how many of a Starter's tasks may be killed in a call.
+const MaxKilled = 64
 
 // Options are a Starter's; the zero value is right.
 type Options struct {
@@ -29,9 +39,12 @@ type Starter struct {
 	work   chan func() // to the cloning thread
 	proc   *procfs.FS
 	tasks  map[*Task]struct{}
+
+	killed atomic.Int64 // tasks, in a call, by somebody else
 }
 
-// Start clones a task, which has the supervisor's root, working directory, namespaces and rights until [Task.Become].
+// Start clones a task, which has the supervisor's root, working directory, namespaces and rights until [Task.Become]. [ErrKilled] may
+// come from it.
 func (s *Starter) Start() (*Task, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,6 +63,9 @@ func (s *Starter) Start() (*Task, error) {
 func (s *Starter) open() error {
 	if s.closed {
 		return errClosed
+	}
+	if s.killed.Load() >= MaxKilled {
+		return ErrKilled
 	}
 	if s.proc != nil {
 		return nil

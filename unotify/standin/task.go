@@ -21,6 +21,7 @@ type Task struct {
 	pid     int        // 0 after the task was waited for
 	calling bool
 	late    bool // an Interrupt may not have arrived when its call ended
+	closing bool
 }
 
 // stopCheck is how often a waiting Call looks whether somebody has stopped the task.
@@ -31,8 +32,9 @@ const stopCheck = 250 * time.Millisecond
 // uintptr in the call's own argument list satisfies both, as with [syscall.Syscall].
 //
 // Errors are the kernel's. ESRCH is also given when the task has ended, by Close, by a failed Become or from outside, before or
-// during the call; whether the call had its effect is then not known. A task that somebody has stopped (SIGSTOP) during a call
-// is killed, so that Call waits no longer than the system call itself does.
+// during the call; whether the call had its effect is then not known, and what it may have opened is lost: see [ErrKilled]. A task that
+// somebody has stopped (SIGSTOP) during a call is continued and, if that does not help, killed, so that Call waits no longer than the
+// system call itself does.
 //
 //go:uintptrescapes
 func (t *Task) Call(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, errno syscall.Errno) {
@@ -42,7 +44,18 @@ func (t *Task) Call(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, errno syscal
 		return ^uintptr(0), unix.ESRCH
 	}
 	defer t.end()
-	return t.call(nr, a0, a1, a2, a3, a4, a5)
+	r, errno = t.call(nr, a0, a1, a2, a3, a4, a5)
+	if errno == unix.ESRCH && t.killed() {
+		t.starter.killed.Add(1)
+	}
+	return r, errno
+}
+
+// killed says whether the task has ended, and not by Close.
+func (t *Task) killed() bool {
+	t.life.Lock()
+	defer t.life.Unlock()
+	return !t.closing && t.box.gone()
 }
 
 // Run makes the task run a C function, long (*)(void *), which uses nothing of the thread-local storage and gives -errno if it fails. The
@@ -90,16 +103,15 @@ func (t *Task) call(nr, a0, a1, a2, a3, a4, a5 uintptr) (uintptr, syscall.Errno)
 }
 
 // wait returns when the task is idle or has ended. The target may be allowed to signal a task that has its ids, so it can stop it;
-// one that is seen stopped twice in a row is killed (the first time the whole process group may be about to continue).
+// one that is seen stopped is continued, because it may have to say what it has opened, and killed if it is stopped the next time, too.
 func (t *Task) wait() {
-	for stops := 0; !t.box.await(stopCheck); {
+	for sig := unix.SIGCONT; !t.box.await(stopCheck); {
 		if !t.stopped() {
-			stops = 0
+			sig = unix.SIGCONT
 			continue
 		}
-		if stops++; stops > 1 {
-			t.signal(unix.SIGKILL) //nolint:errcheck // next time round, if it must be
-		}
+		t.signal(sig) //nolint:errcheck // next time round, if it must be
+		sig = unix.SIGKILL
 	}
 }
 
@@ -149,6 +161,9 @@ func (t *Task) signal(sig syscall.Signal) error {
 // Close ends the task, also during a call, which then returns ESRCH, and waits for it. A call that not even SIGKILL ends (a
 // server of files that does not answer) delays it. EPERM: a task with other ids is in a call, and the supervisor has no CAP_KILL.
 func (t *Task) Close() error {
+	t.life.Lock()
+	t.closing = true
+	t.life.Unlock()
 	killed := t.signal(unix.SIGKILL)
 	if killed == nil {
 		t.calls.Lock()

@@ -203,16 +203,69 @@ func testStoppedTask(t *testing.T, o Options) {
 	calls := make(chan syscall.Errno, 1)
 	unix.Kill(task.TID(), unix.SIGSTOP)
 	go func() { calls <- sleep(task, 1) }()
-	if errno := hear(t, calls); errno != unix.ESRCH {
-		t.Errorf("stopped for good: %v", errno)
-	}
-	task = startWith(t, o)
-	unix.Kill(task.TID(), unix.SIGSTOP)
-	go func() { calls <- sleep(task, 1) }()
-	time.Sleep(stopCheck / 2)
-	unix.Kill(task.TID(), unix.SIGCONT)
 	if errno := hear(t, calls); errno != 0 {
-		t.Errorf("stopped and continued: %v", errno)
+		t.Errorf("stopped once: %v", errno)
+	}
+	go func() { calls <- sleep(task, 1e12) }()
+	awaitSleep(t, task)
+	stopping := time.NewTicker(time.Millisecond)
+	defer stopping.Stop()
+	go func(tid int) {
+		for range stopping.C {
+			if unix.Kill(tid, unix.SIGSTOP) != nil {
+				return
+			}
+		}
+	}(task.TID())
+	if errno := hear(t, calls); errno != unix.ESRCH {
+		t.Errorf("stopped again and again: %v", errno)
+	}
+}
+
+// TestMaxKilled: killing tasks in calls comes to an end. Those that Close ends do not count, and neither do those killed while they wait.
+func TestMaxKilled(t *testing.T) {
+	s := &Starter{}
+	defer s.Close() //nolint:errcheck // nothing that matters here
+	kill := func(end func(*Task)) error {
+		task, err := s.Start()
+		if err != nil {
+			return err
+		}
+		calls := make(chan syscall.Errno, 1)
+		go func() { calls <- sleep(task, 1e12) }()
+		awaitSleep(t, task)
+		end(task)
+		if errno := hear(t, calls); errno != unix.ESRCH {
+			t.Fatal(errno)
+		}
+		return task.Close()
+	}
+	outside := func(task *Task) { unix.Kill(task.TID(), unix.SIGKILL) }
+	for range MaxKilled + 1 {
+		if err := kill(func(task *Task) { task.Close() }); err != nil { //nolint:errcheck // it is closed again
+			t.Fatal(err)
+		}
+		idle, err := s.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		outside(idle)
+		idle.Close() //nolint:errcheck // it has gone
+	}
+	waiting, err := s.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range MaxKilled {
+		if err := kill(outside); err != nil {
+			t.Fatalf("after %d: %v", i, err)
+		}
+	}
+	if _, err := s.Start(); !errors.Is(err, ErrKilled) {
+		t.Errorf("after %d: %v", MaxKilled, err)
+	}
+	if _, errno := waiting.Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0); errno != 0 {
+		t.Errorf("one that was there: %v", errno)
 	}
 }
 
