@@ -188,13 +188,16 @@ func compareAccounts(c *container) {
 	}
 }
 
+// ordinaryUser is nobody else's: one test signals what its user may, and tests of other packages run at the same time.
+const ordinaryUser = 7117
+
 // becomeOrdinary makes the thread a user who is not root, with two groups and one capability that outlasts an execve.
 func becomeOrdinary() {
 	must("place", os.Chmod("/media", 0o777))
 	must("groups", unix.Setgroups([]int{5, 6}))
 	must("keep", unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0))
 	must("gid", unix.Setresgid(8, 8, 8))
-	must("uid", unix.Setresuid(7, 7, 7))
+	must("uid", unix.Setresuid(ordinaryUser, ordinaryUser, ordinaryUser))
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	const one = 1 << unix.CAP_CHOWN
 	data := [2]unix.CapUserData{{Effective: one, Permitted: one, Inheritable: one}}
@@ -479,7 +482,7 @@ func endStopped() {
 	for _, dir := range dirs {
 		status, _ := os.ReadFile(dir + "/status")
 		exe, _ := os.Readlink(dir + "/exe")
-		if exe == own && bytes.Contains(status, []byte("\nState:\tT")) && bytes.Contains(status, []byte("\nUid:\t7\t")) {
+		if exe == own && bytes.Contains(status, []byte("\nState:\tT")) && bytes.Contains(status, fmt.Appendf(nil, "\nUid:\t%d\t", ordinaryUser)) {
 			var pid int
 			fmt.Sscan(filepath.Base(dir), &pid)
 			unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may have ended

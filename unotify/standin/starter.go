@@ -16,11 +16,11 @@ var errClosed = errors.New("closed: use another one")
 // ErrKilled says that a Starter starts no more tasks, because [MaxKilled] of them have been killed in calls, and not by Close.
 //
 // Tasks and the supervisor have one table of descriptors, so what a task had just opened stays in it, and only the task knew the
-// number. Who may kill the tasks that act for it could fill the table in that way, with about one kill in ten thousand if it does not aim.
+// number. Who may kill the tasks that act for it could fill the table in that way.
 var ErrKilled = errors.New("too many tasks that acted for it were killed: it is not served any more")
 
 // MaxKilled is how many of a Starter's tasks may be killed in a call.
-const MaxKilled = 64
+const MaxKilled = 16
 
 // Options are a Starter's; the zero value is right.
 type Options struct {
