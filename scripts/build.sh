@@ -16,8 +16,8 @@ build() { # build OUTPUT TAGS
  -X $MODULE/internal/version.Version=$version -X $MODULE/internal/version.Commit=$commit" ./cmd/stead
 }
 
-# The program without policies starts faster; it has the whole one inside, and beside it (cmd/stead/policy_embedded.go).
+# The program that runs others starts faster; it has the whole one inside, and beside it (cmd/stead/whole.go).
 build cmd/stead/stead-whole "$GOTAGS"
-build "$out" "$GOTAGS,embedpolicy"
+build "$out" "$GOTAGS,embedwhole"
 install -m 0755 cmd/stead/stead-whole "$(dirname "$out")/stead-whole"
 say "built $out ($version, $commit)"

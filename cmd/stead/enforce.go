@@ -1,10 +1,9 @@
-//go:build !embedpolicy
-
 package main
 
 import (
 	"os"
 
+	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/internal/session"
 	"github.com/stead-project/stead/policy"
 	"github.com/stead-project/stead/policy/compiler"
@@ -47,4 +46,17 @@ func (e *enforcement) apply(o *session.Options) {
 	o.Decider = func(a session.Asker) policy.Decider {
 		return e.prog.Decider(func(c policy.Caller) cond.CallerInfo { return a.Caller(c) })
 	}
+}
+
+// landlockPlan is a program's Landlock part for this machine.
+func landlockPlan(prog *compiler.Program, bestEffort bool) (landlockabi.Plan, []landlockabi.Loss, error) {
+	abi, err := landlock.ABI()
+	if err != nil {
+		abi = 0
+	}
+	mode := landlockabi.Strict
+	if bestEffort {
+		mode = landlockabi.BestEffort
+	}
+	return landlockabi.Compile(prog.Landlock.Ruleset, abi, mode)
 }

@@ -1,5 +1,3 @@
-//go:build !embedpolicy
-
 package main
 
 import (

@@ -1,4 +1,4 @@
-//go:build !embedpolicy
+//go:build !embedwhole
 
 package main
 

@@ -1,4 +1,4 @@
-//go:build !embedpolicy
+//go:build !embedwhole
 
 package main
 
@@ -8,10 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stead-project/stead/internal/landlockabi"
 	"github.com/stead-project/stead/policy/compiler"
 	"github.com/stead-project/stead/policy/filter"
-	"github.com/stead-project/stead/unotify/landlock"
 )
 
 func newPolicyShow() *cobra.Command {
@@ -79,17 +77,4 @@ func showLandlock(w io.Writer, prog *compiler.Program, bestEffort bool) error {
 		fmt.Fprintf(w, "# not Landlock's: %s\n", gap.Text)
 	}
 	return nil
-}
-
-// landlockPlan is a program's Landlock part for this machine.
-func landlockPlan(prog *compiler.Program, bestEffort bool) (landlockabi.Plan, []landlockabi.Loss, error) {
-	abi, err := landlock.ABI()
-	if err != nil {
-		abi = 0
-	}
-	mode := landlockabi.Strict
-	if bestEffort {
-		mode = landlockabi.BestEffort
-	}
-	return landlockabi.Compile(prog.Landlock.Ruleset, abi, mode)
 }

@@ -29,7 +29,7 @@ func newRun(g *globals) *cobra.Command {
 docs/policy.md. With --log, calls are recorded: under a policy, those that the supervisor decides, refusals included.
 
 Exit status: the program's own; 128+n if signal n ended it; 125 if Stead failed, 126 if the program cannot be executed,
-127 if there is none.`,
+127 if there is none. Under a policy that the kernel enforces alone, the program takes Stead's place.`,
 		Example: `  stead run --policy billing.yaml -- ./server
   stead run --preset build -- make
   stead run --log calls.jsonl -- ./server`,

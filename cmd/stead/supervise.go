@@ -56,6 +56,9 @@ func (s *supervision) supervise() (session.Status, error) {
 		Server: emulate.Options{Decider: policy.Always(policy.Decision{Verdict: policy.Allow}), Sink: s.sink, Logger: s.log, Decoder: s.decode}}
 	if s.policy != nil {
 		s.policy.apply(&o)
+		if !o.Filter.Notifies() {
+			return session.Exec(o)
+		}
 	} else if o.Filter, err = filter.Build(s.filter); err != nil {
 		return session.Status{}, err
 	}

@@ -127,6 +127,18 @@ func start(o Options) (child *launch.Child, killable bool, err error) {
 	return child, false, err
 }
 
+// Exec is Run where the filter notifies nothing, so that there is nobody to supervise: it executes the program in this process's place. It
+// returns only if that fails.
+func Exec(o Options) (Status, error) {
+	err := launch.Exec(launch.Options{Path: o.Path, Args: o.Args, Env: o.Env, Shell: true, Filter: o.Filter, Landlock: o.Landlock,
+		LandlockFlags: o.LandlockFlags})
+	var start *launch.StartError
+	if errors.As(err, &start) && start.Executing() {
+		return Status{ExecError: err}, nil
+	}
+	return Status{}, err
+}
+
 // descriptors is how many a session uses at once, beside what it remembers of targets: pipe, poller, socket pair, listener, proc.
 const descriptors = 14
 

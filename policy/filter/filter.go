@@ -19,6 +19,13 @@ import (
 // A Program is a seccomp filter in the kernel's form. See seccomp(2).
 type Program []unix.SockFilter
 
+// Notifies says whether some call may be notified.
+func (p Program) Notifies() bool {
+	return slices.ContainsFunc(p, func(ins unix.SockFilter) bool {
+		return ins.Code == unix.BPF_RET|unix.BPF_A || ins.Code == unix.BPF_RET|unix.BPF_K && ins.K&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_USER_NOTIF
+	})
+}
+
 // A Spec says which calls a filter sends to the supervisor; it allows the others.
 type Spec struct {
 	ABIs   []arch.ABI     // the ABIs that it is for; calls of others are allowed. Empty: the native one and its compat ABIs

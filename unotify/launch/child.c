@@ -224,6 +224,15 @@ static void make_room(struct stead_job *job)
 			sys(SYS_close, fd, 0, 0, 0, 0);
 }
 
+/* execute makes no call but execve, which the filter may have something to say about. It returns only if that fails. */
+static void execute(struct stead_job *job)
+{
+	long ret = sys(SYS_execve, (long)job->path, (long)job->argv, (long)job->envp, 0, 0);
+	if (ret == -ENOEXEC && job->shell_argv)
+		ret = sys(SYS_execve, (long)job->shell_argv[0], (long)job->shell_argv, (long)job->envp, 0, 0);
+	failed(job, STAGE_EXEC, ret);
+}
+
 static int child(void *arg)
 {
 	struct stead_job *job = arg;
@@ -238,13 +247,22 @@ static int child(void *arg)
 		goto out;
 	job->listener = (int)fd;
 	/* From here on the filter rules: execve and, if that fails, exit_group. */
-	long ret = sys(SYS_execve, (long)job->path, (long)job->argv, (long)job->envp, 0, 0);
-	if (ret == -ENOEXEC && job->shell_argv)
-		ret = sys(SYS_execve, (long)job->shell_argv[0], (long)job->shell_argv, (long)job->envp, 0, 0);
-	failed(job, STAGE_EXEC, ret);
+	execute(job);
 out:
 	sys(SYS_exit_group, 127, 0, 0, 0, 0);
 	return 0;
+}
+
+/*
+ * A failure leaves a thread that may make no call any more, not even one to tell of it or to end: it waits for the end of the process
+ * without.
+ */
+void stead_exec(struct stead_job *job)
+{
+	if (!prepare(job) && !failed(job, STAGE_FILTER, sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, job->filter_flags, (long)&job->prog, 0, 0)))
+		execute(job);
+	for (;;)
+		__asm__ volatile("" ::: "memory");
 }
 
 /* duplicate gives fd a new number above all the ones that the child is to have. */

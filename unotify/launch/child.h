@@ -66,6 +66,12 @@ int stead_start(struct stead_job *job);
 /* The same, as a function that a task can be handed which shares the memory; the program is the task's child. */
 long stead_start_here(void *job);
 
+/*
+ * Does the job in this process's place: no listener, and only what is this thread's is changed, but for the signals. It does not return. A
+ * failure is job->error, which another thread has to look at.
+ */
+void stead_exec(struct stead_job *job);
+
 /* Gives this thread and process the signals and descriptors 0 to 2 that the process was started with: for an execve of its own. */
 void stead_restore_start(void);
 

@@ -205,6 +205,9 @@ func (j *job) start() (stage int, errno syscall.Errno) {
 	return int(j.c.stage), errno
 }
 
+// exec does not return.
+func (j *job) exec() { C.stead_exec(j.c) }
+
 func (j *job) startBy(by Runner) (stage int, errno syscall.Errno) {
 	_, errno = by.Run(uintptr(C.stead_start_here), uintptr(unsafe.Pointer(j.c)))
 	j.lost = errno == unix.ESRCH

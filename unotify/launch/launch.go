@@ -71,6 +71,9 @@ func (e *StartError) Error() string { return fmt.Sprintf("%s %q: %v", e.Stage, e
 // Unwrap gives the errno.
 func (e *StartError) Unwrap() error { return e.Err }
 
+// Executing says whether everything was ready, and the program could not be executed.
+func (e *StartError) Executing() bool { return e.Stage == stages[stageExec] }
+
 // stages are the steps in child.h's order.
 var stages = [...]string{
 	stageClone:   "start process for",
@@ -237,16 +240,19 @@ func (c *Child) abandon() {
 func (c *Child) Executed() bool { return !c.job.running() }
 
 // ExecError is the reason why the program could not be executed, once the child has ended because of it; nil otherwise.
-func (c *Child) ExecError() error {
-	stage, errno := c.job.result()
+func (c *Child) ExecError() error { return c.job.failure(c.path, c.restricted) }
+
+// failure is what has gone wrong, if something has.
+func (j *job) failure(path string, restricted bool) error {
+	stage, errno := j.result()
 	if errno == 0 {
 		return nil
 	}
-	if stage == stageExec && errno == unix.EACCES && c.restricted {
-		return &StartError{Stage: stages[stage], Path: c.path, Err: fmt.Errorf(
+	if stage == stageExec && errno == unix.EACCES && restricted {
+		return &StartError{Stage: stages[stage], Path: path, Err: fmt.Errorf(
 			"%w (if the file may be executed: Landlock must allow executing it, and its interpreter or loader)", errno)}
 	}
-	return startError(stage, c.path, errno)
+	return startError(stage, path, errno)
 }
 
 // Release frees what the start needed. Call it when the child has been waited for.

@@ -37,7 +37,7 @@ int main(void)
 	for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
 		const char *p = paths[i];
 		if (i > 5) /* their inode numbers and times differ from run to run */
-			utimensat(AT_FDCWD, i == 9 ? "none" : p, (struct timespec[]){{1, 2}, {3, 4}}, 0);
+			utimensat(AT_FDCWD, p, (struct timespec[]){{1, 2}, {3, 4}}, 0);
 		if (i <= 5) {
 #ifdef SYS_stat
 			DUMP(p, SYS_stat, p, buf);

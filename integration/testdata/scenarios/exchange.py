@@ -6,6 +6,8 @@ import sys
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    wbufsize = -1  # an answer is sent at once, so that how often the client reads is no matter of chance
+
     def do_GET(self):
         body = b"x" * 5000
         self.send_response(200)

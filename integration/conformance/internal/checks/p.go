@@ -58,10 +58,12 @@ func (p *P) raw(name string, args ...any) (result, string) {
 	}), fmt.Sprintf("%s(%s)", name, text.String())
 }
 
-// again makes a call once more where openat2(2) says that a rename or mount anywhere on the machine has got in the way.
+// again makes a call once more where a rename or mount anywhere on the machine may have got in the way: openat2(2) says so by EAGAIN, and a
+// look-up that the kernel began anew has counted the links that it had followed already (filename_lookup() of fs/namei.c).
 func again(name string, make func() result) result {
-	for range 200 {
-		if r := make(); name != "openat2" || r.errno != unix.EAGAIN {
+	for i := range 200 {
+		r := make()
+		if !(name == "openat2" && r.errno == unix.EAGAIN || r.errno == unix.ELOOP && i < 4) {
 			return r
 		}
 	}

@@ -1,11 +1,11 @@
-//go:build embedpolicy
+//go:build embedwhole
 
 package main
 
-// The condition language brings protobuf with it, whose packages take a millisecond to initialise at every start, used or not:
-// a third of a start without a policy. So scripts/build.sh builds this program twice. The whole one is put into the one without
-// policies, which hands over to it when a policy is wanted: to its copy beside this program if there is one, which costs an execve(2), or
-// else from memory, which costs copying it. Without the tag there is one program, and no hand-over.
+// Go initialises every package that is linked, used or not: what the agent brings with it, Prometheus' client for one, would cost every start
+// of a program two milliseconds, as much as the rest of this program's own. So scripts/build.sh builds it twice. The whole one is put into
+// the one that runs programs, which hands the other verbs over: to its copy beside this program if there is one, which costs an
+// execve(2), or else from memory, which costs copying it. Without the tag there is one program, and no hand-over.
 
 import (
 	_ "embed"
@@ -14,11 +14,9 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/stead-project/stead/internal/session"
 	"github.com/stead-project/stead/unotify/launch"
 )
 
@@ -26,21 +24,16 @@ import (
 var whole string
 
 func newPolicy() *cobra.Command {
-	return &cobra.Command{
-		Use:                "policy",
-		Short:              "Check, explain, test, show, import and export policies",
-		DisableFlagParsing: true,
-		RunE:               func(*cobra.Command, []string) error { return handOver() },
-	}
+	return handedOver("policy", "Check, explain, test, show, import and export policies")
 }
 
-// An enforcement is never made: the program that makes one takes over.
-type enforcement struct{}
+func newAgent(*globals) *cobra.Command {
+	return handedOver("agent", "Supervise the containers that runc, crun, containerd, podman and LXC hand over")
+}
 
-func (*enforcement) apply(*session.Options) {}
-func (*enforcement) close()                 {}
-
-func (f *runFlags) enforcement(hclog.Logger) (*enforcement, error) { return nil, handOver() }
+func handedOver(verb, what string) *cobra.Command {
+	return &cobra.Command{Use: verb, Short: what, DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error { return handOver() }}
+}
 
 // handOver executes the whole program in this one's place, with its arguments.
 func handOver() error {
@@ -54,7 +47,7 @@ func handOver() error {
 	defer runtime.UnlockOSThread()
 	launch.RestoreStart()
 	err = unix.Exec(path, os.Args, os.Environ())
-	return fmt.Errorf("start the policy engine (a kernel with vm.memfd_noexec=2 forbids it without %s beside the program): %w", wholeName, err)
+	return fmt.Errorf("start the whole program (a kernel with vm.memfd_noexec=2 forbids it without %s beside the program): %w", wholeName, err)
 }
 
 // wholeName is the whole program's, beside this one or below libexec.
@@ -96,12 +89,12 @@ func isWhole(file *os.File) bool {
 func inMemory() (*os.File, error) {
 	fd, err := unix.MemfdCreate("stead", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("make room for the policy engine: %w", err)
+		return nil, fmt.Errorf("make room for the whole program: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), "stead")
 	if _, err := file.WriteString(whole); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("unpack the policy engine: %w", err)
+		return nil, fmt.Errorf("unpack the whole program: %w", err)
 	}
 	return file, nil
 }
