@@ -242,7 +242,7 @@ func (c *compilation) compileABI(draft *draft) {
 	abi := draft.abi
 	c.carries = draft.carries
 	t := &table{fallback: c.fallback}
-	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}}
+	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}, RefuseCarried: !c.o.Record}
 	spoken := c.spoken()
 	for _, dr := range draft.calls {
 		id, list := dr.id, dr.list

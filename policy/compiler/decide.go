@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/stead-project/stead/arch"
 	"github.com/stead-project/stead/policy"
@@ -66,7 +67,7 @@ func (d *Decider) Decide(r *policy.Request) policy.Decision {
 	}
 	decision := decide(list, ctx)
 	if c.Mux != 0 && decision.Verdict.Continues() && conditional(list) {
-		return carriedDenial(decision)
+		return carriedDenial(decision, list)
 	}
 	if decision.Verdict != policy.Perform {
 		return decision
@@ -114,10 +115,25 @@ func conditional(list []entry) bool {
 }
 
 // carriedDenial refuses a call that came in a multiplexer (socketcall, ipc): what are registers elsewhere is memory there, and
-// the kernel would read it again.
-func carriedDenial(d policy.Decision) policy.Decision {
-	return policy.Decision{Verdict: policy.Deny, Rule: d.Rule, At: d.At, Version: d.Version,
+// the kernel would read it again. It fails as the list has other calls fail, if it knows but one way; see filter.Decisions.
+func carriedDenial(d policy.Decision, list []entry) policy.Decision {
+	return policy.Decision{Verdict: policy.Deny, Errno: refusalOf(list), Rule: d.Rule, At: d.At, Version: d.Version,
 		Reason: "the call came in a multiplexer, with its arguments in memory, which can change after the decision"}
+}
+
+// refusalOf is the one errno that a list refuses with; 0, which is EPERM, if there are several.
+func refusalOf(list []entry) (errno syscall.Errno) {
+	for i := range list {
+		d := list[i].decision
+		if d.Verdict.Continues() {
+			continue
+		}
+		if d.Verdict != policy.Deny || errno != 0 && errno != denyErrno(d) {
+			return 0
+		}
+		errno = denyErrno(d)
+	}
+	return errno
 }
 
 func decide(list []entry, ctx *cond.Context) policy.Decision {

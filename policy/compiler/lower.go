@@ -104,8 +104,8 @@ func convertOne(c cond.Compare) (filter.Compare, bool) {
 	case c.Op == cond.EQ:
 		f.Op, f.Mask = filter.MaskedEQ, c.Mask
 		return f, true
-	case c.Op == cond.NE && bits.OnesCount64(c.Mask) == 1 && c.Value&^c.Mask == 0:
-		f.Op, f.Mask, f.Value = filter.MaskedEQ, c.Mask, c.Mask&^c.Value
+	case c.Op == cond.NE:
+		f.Op, f.Mask = filter.MaskedNE, c.Mask
 		return f, true
 	}
 	return f, false

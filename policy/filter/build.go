@@ -105,25 +105,29 @@ func (a *assembly) plan() error {
 	return nil
 }
 
-// shrink leaves the call with the most rules to the supervisor.
+// shrink leaves the call that takes the most to the supervisor.
 func (a *assembly) shrink() bool {
-	most := slices.MaxFunc(append(a.gen.entries, &entry{}), func(e, f *entry) int { return len(e.rules) - len(f.rules) })
-	if len(most.rules) < 2 {
+	most := slices.MaxFunc(append(a.gen.entries, &entry{}), func(e, f *entry) int { return e.size() - f.size() })
+	if most.size() < 2 {
 		return false
 	}
 	most.askFor("the filter would be longer than the kernel takes")
 	return true
 }
 
-// demote leaves the calls of faults to the supervisor, as far as they are not yet.
+// demote takes the calls of faults away from libseccomp and, if that does not help, leaves them to the supervisor.
 func (a *assembly) demote(faults []Fault) bool {
 	changed := false
 	for _, f := range faults {
 		for _, e := range a.gen.entries {
-			if e.abi != f.Call.ABI || e.nr != f.Call.Nr || e.front {
+			if e.abi != f.Call.ABI || e.nr != f.Call.Nr || e.front && e.code == nil {
 				continue
 			}
-			e.askFor("libseccomp's filter for it is not proved: " + f.Error())
+			if why := "its filter is not proved: " + f.Error(); e.code == nil {
+				e.writeFor(why)
+			} else {
+				e.askFor(why)
+			}
 			changed = true
 		}
 	}

@@ -1,6 +1,10 @@
 package filter
 
-import "github.com/stead-project/stead/arch"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/arch"
+)
 
 // A carrier is a call that carries others, told apart by the part of its first argument under mask.
 type carrier struct {
@@ -59,10 +63,32 @@ func (d *Decisions) withoutRegisters(id arch.ID) Action {
 		return d.Default
 	}
 	l := newList(d.ABI, list, d.Default)
-	if len(l.clauses) > 0 {
-		return Notify
+	if len(l.clauses) == 0 {
+		return l.rest
 	}
-	return l.rest
+	if then, ok := l.refusal(); ok && d.RefuseCarried {
+		return then
+	}
+	return Notify
+}
+
+// refusal is the one action beside Allow that the list has, if it fails the call.
+func (l *list) refusal() (then Action, ok bool) {
+	then = Allow
+	for i := range len(l.clauses) + 1 {
+		a := l.rest
+		if i < len(l.clauses) {
+			a = l.clauses[i].then
+		}
+		if a == Allow {
+			continue
+		}
+		if then != Allow && a != then {
+			return then, false
+		}
+		then = a
+	}
+	return then, then&^unix.SECCOMP_RET_DATA == unix.SECCOMP_RET_ERRNO && then != Errno(0)
 }
 
 // calls are the carried ones.

@@ -62,7 +62,7 @@ func (g *generator) one(abi arch.ABI) (*seccomp.ScmpFilter, error) {
 			continue
 		}
 		if err := e.add(f); err != nil { // what it has taken nevertheless is never reached
-			e.askFor("libseccomp: " + err.Error())
+			e.writeFor("libseccomp: " + err.Error())
 		}
 	}
 	return f, nil
@@ -125,7 +125,7 @@ func (g *generator) front() (prog Program) {
 	var groups []group
 	numbers := make(map[group][]uint32)
 	for _, e := range g.entries {
-		if !e.front || e.then == g.fallback && !e.tried {
+		if !e.front || e.code != nil || e.then == g.fallback && !e.tried {
 			continue
 		}
 		k := group{e.abi, e.then}
@@ -139,5 +139,17 @@ func (g *generator) front() (prog Program) {
 			prog = append(prog, block(k.abi.Audit(), part, uint32(k.then))...)
 		}
 	}
+	for _, abi := range g.abis {
+		prog = append(prog, written(abi, g.withCode(abi))...)
+	}
 	return prog
+}
+
+func (g *generator) withCode(abi arch.ABI) (list []*entry) {
+	for _, e := range g.entries {
+		if e.abi == abi && e.code != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }

@@ -113,7 +113,11 @@ func newTest(a arch.ABI, c Compare) (test, outcome) {
 		return t.negated(), negatedOutcome(o)
 	}
 	t.mask &= mask
-	return t.equal()
+	t, o := t.equal()
+	if c.Op == MaskedNE {
+		return t.negated(), negatedOutcome(o)
+	}
+	return t, o
 }
 
 func (t test) negated() test {

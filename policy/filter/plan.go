@@ -31,16 +31,30 @@ type entry struct {
 	nr    int32
 	list  *list
 	rules []rule // for libseccomp; none where its default action is right
-	front bool   // decided before libseccomp's program, by its number alone
-	then  Action // of front
+	front bool   // decided before libseccomp's program, by its number alone, or by code
+	then  Action // of front without code
+	code  Program
 	tried bool   // libseccomp's program may have rules for it
 	why   string // what stands against deciding in the kernel
 }
 
 // askFor leaves the whole call to the supervisor.
 func (e *entry) askFor(why string) {
-	e.rules, e.front, e.then, e.why = nil, true, Notify, why
+	e.rules, e.code, e.front, e.then, e.why = nil, nil, true, Notify, why
 }
+
+// writeFor decides the call before libseccomp's program, which for some reason cannot. What would take too much is left to the supervisor.
+func (e *entry) writeFor(why string) {
+	code := e.list.write(e.abi)
+	if len(code) > maxWritten {
+		e.askFor(why)
+		return
+	}
+	e.rules, e.code, e.front, e.why = nil, code, true, why
+}
+
+// size is what the call takes of a filter, roughly.
+func (e *entry) size() int { return len(e.rules) + len(e.code) }
 
 // A planner finds the rules of one ABI.
 type planner struct {
@@ -78,11 +92,11 @@ func (p *planner) plan(e *entry) {
 	case len(e.list.clauses) == 0:
 		e.front, e.then = true, e.list.rest
 	case p.carried.Has(e.id):
-		e.askFor("libseccomp would write its conditions into the carrier of the call too")
+		e.writeFor("libseccomp would write its conditions into the carrier of the call too")
 	case !known:
-		e.askFor("libseccomp does not know the call")
+		e.writeFor("libseccomp does not know the call")
 	case e.abi.Word() == 4 && e.list.wide():
-		e.askFor("libseccomp compares only the lower halves of the ABI's registers")
+		e.writeFor("libseccomp compares only the lower halves of the ABI's registers")
 	default:
 		p.planList(e)
 	}
@@ -115,7 +129,7 @@ func (p *planner) planList(e *entry) {
 		}
 	}
 	if !ok {
-		e.askFor("libseccomp would need too many rules for the conditions, or such as it cannot be trusted with")
+		e.writeFor("libseccomp would need too many rules for the conditions, or such as it cannot be trusted with")
 		return
 	}
 	e.rules = plain

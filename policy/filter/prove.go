@@ -257,7 +257,7 @@ func (p *prover) end(s *state, ins unix.SockFilter, depth int) {
 
 func (p *prover) follow(s state, at int32, got Action) {
 	for at >= 0 {
-		if !p.step() {
+		if !p.step() || got == Notify && p.proof.asks && p.proof.demoted { // nothing new would follow from it
 			return
 		}
 		n := &p.ref.nodes[at]

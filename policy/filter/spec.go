@@ -89,13 +89,14 @@ const (
 	GT
 	GE
 	MaskedEQ // register & Mask == Value
+	MaskedNE // register & Mask != Value
 
 	numOps
 )
 
-var opNames = [numOps]string{"?", "==", "!=", "<", "<=", ">", ">=", "&"}
+var opNames = [numOps]string{"?", "==", "!=", "<", "<=", ">", ">=", "==", "!="}
 
-// String is C's operator.
+// String is C's operator, of what the mask leaves.
 func (o Op) String() string {
 	if o < numOps {
 		return opNames[o]
@@ -109,7 +110,7 @@ type Compare struct {
 	Arg    int // 0 to 5
 	Op     Op
 	Narrow bool   // compare the lower 32 bits only, of the register, Mask and Value alike: what the kernel does with an int
-	Mask   uint64 // of MaskedEQ
+	Mask   uint64 // of MaskedEQ and MaskedNE
 	Value  uint64
 }
 
@@ -119,8 +120,8 @@ func (c Compare) String() string {
 	if c.Narrow {
 		cast = "(u32)"
 	}
-	if c.Op == MaskedEQ {
-		return fmt.Sprintf("%sargs[%d] & %#x == %#x", cast, c.Arg, c.Mask, c.Value)
+	if c.Op == MaskedEQ || c.Op == MaskedNE {
+		return fmt.Sprintf("%sargs[%d] & %#x %s %#x", cast, c.Arg, c.Mask, c.Op, c.Value)
 	}
 	return fmt.Sprintf("%sargs[%d] %s %#x", cast, c.Arg, c.Op, c.Value)
 }
@@ -146,6 +147,8 @@ func (c Compare) Holds(register uint64) bool {
 		return register >= value
 	case MaskedEQ:
 		return register&mask == value
+	case MaskedNE:
+		return register&mask != value
 	}
 	return false
 }
@@ -160,11 +163,14 @@ type Clause struct {
 // does, where a call has no list, and for numbers without a name.
 //
 // The carriers of other calls, socketcall(2) and ipc(2), may have lists of their own. Without one, each carried call gets what
-// its own list says if that needs no registers; otherwise it is notified, since its registers are not there to be seen.
+// its own list says if that needs no registers. Otherwise it is notified, since its registers are not there to be seen; with
+// RefuseCarried, it fails with the one errno that its list has for what it does not allow, if that is all that the list does.
 type Decisions struct {
 	ABI     arch.ABI
 	Default Action
 	Calls   map[arch.ID][]Clause
+
+	RefuseCarried bool
 }
 
 // Lists are what a filter is built from: decisions per ABI, and the action for calls of any ABI that is not among them.

@@ -96,13 +96,13 @@ func parts(c filter.Compare, all64 bool) []part {
 	if c.Narrow {
 		v &= top
 	}
-	if c.Op == filter.MaskedEQ {
+	if c.Op == filter.MaskedEQ || c.Op == filter.MaskedNE {
 		mask &= c.Mask
 	}
 	switch c.Op {
 	case filter.EQ, filter.MaskedEQ:
 		return equal(mask, v)
-	case filter.NE:
+	case filter.NE, filter.MaskedNE:
 		return differ(mask, v)
 	case filter.LT:
 		return from(v, top, below)

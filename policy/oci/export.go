@@ -233,7 +233,7 @@ func (e *exporter) single(list []filter.Clause) (filter.Clause, bool) {
 	}
 	seen := [6]bool{}
 	for _, c := range list[0].When {
-		if c.Narrow || seen[c.Arg] || c.Op == filter.MaskedEQ && (c.Value&^c.Mask != 0 || c.Mask == 0) {
+		if c.Narrow || seen[c.Arg] || c.Op == filter.MaskedNE || c.Op == filter.MaskedEQ && (c.Value&^c.Mask != 0 || c.Mask == 0) {
 			return filter.Clause{}, false
 		}
 		seen[c.Arg] = true
@@ -283,7 +283,7 @@ func alikeNarrow(a, b filter.Compare) bool {
 	if a.Op != b.Op || a.Arg != b.Arg || a.Value != b.Value || a.Value > top {
 		return false
 	}
-	return a.Op != filter.MaskedEQ || a.Mask&top == b.Mask&top
+	return a.Op != filter.MaskedEQ && a.Op != filter.MaskedNE || a.Mask&top == b.Mask&top
 }
 
 func (e *exporter) notify(id arch.ID, why string) {
