@@ -99,6 +99,14 @@ type Paths interface {
 	New(arg int) bool
 }
 
+// Names are Paths that can tell what there is.
+type Names interface {
+	Paths
+	// Mode is the type (S_IFMT) of what argument arg leads to, or of what has the name that the call would create or remove; 0: nothing
+	// is there.
+	Mode(arg int) uint32
+}
+
 // Mounts are Paths of a call that mounts or unmounts.
 type Mounts interface {
 	Paths

@@ -394,6 +394,20 @@ func (o *op) New(arg int) bool {
 	return o.pins[i].state == named
 }
 
+// Mode implements policy.Names.
+func (o *op) Mode(arg int) uint32 {
+	switch i := o.pathIndex(arg); {
+	case o.Held(arg) && i >= 0:
+		return uint32(o.pins[i].stat.Mode) & unix.S_IFMT
+	case o.New(arg) && i >= 0:
+		var st unix.Statx_t
+		if dir, name := o.at(i); o.t.statName(dir, name, &st) == 0 {
+			return uint32(st.Mode) & unix.S_IFMT
+		}
+	}
+	return 0
+}
+
 func (o *op) pathIndex(arg int) int {
 	for i := range o.row.paths {
 		if o.row.paths[i].path == arg {

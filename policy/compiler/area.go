@@ -80,6 +80,7 @@ func (c *compilation) shortForms() {
 		}
 	}
 	c.unsupported()
+	c.creations()
 }
 
 func (c *compilation) area(name string, pos policy.Pos, calls string, of landlock.Area) {

@@ -237,20 +237,32 @@ func (c *compilation) draftABI(abi arch.ABI) draft {
 	return d
 }
 
+// refusedCarriers are the calls that only multiplexers bring which are refused altogether, so that nothing comes in them.
+func (d *draft) refusedCarriers() (s arch.Selection) {
+	for _, dr := range d.calls {
+		if len(dr.list) == 1 && refuses(dr.list[0].decision.Verdict) {
+			s = s.Union(filter.CarriedIn(dr.id))
+		}
+	}
+	return s
+}
+
 // compileABI makes the filter's lists and the supervisor's.
 func (c *compilation) compileABI(draft *draft) {
 	abi := draft.abi
 	c.carries = draft.carries
 	t := &table{fallback: c.fallback}
 	d := filter.Decisions{ABI: abi, Default: c.kernelAction(0, t.fallback), Calls: map[arch.ID][]filter.Clause{}, RefuseCarried: !c.o.Record}
-	spoken := c.spoken()
+	spoken, unheard := c.spoken(), draft.refusedCarriers()
 	for _, dr := range draft.calls {
 		id, list := dr.id, dr.list
 		if !c.prog.Performs && !spoken.Has(id) {
 			continue
 		}
 		d.Calls[id] = c.lower(abi, id, &list)
-		c.carried(abi, id, list)
+		if !unheard.Has(id) {
+			c.carried(abi, id, list)
+		}
 		t.set(id, list)
 	}
 	c.prog.tables[abi] = t

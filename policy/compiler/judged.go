@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -16,12 +17,15 @@ import (
 type fileArea struct {
 	hide, deny  cond.Path
 	allow       [create + 1]cond.Path // by access: each list allows what the ones before it are about too
+	exec        cond.Path             // what Landlock lets be executed; empty where it is not asked
 	eacces      policy.Decision
 	enoent      policy.Decision
 	denied      policy.Decision
 	allowed     policy.Decision
 	uses        map[arch.ID][]use
 	openCall    map[arch.ID]bool
+	linkCall    map[arch.ID]bool
+	foretold    map[arch.ID]foreteller
 	protectsAny []string // hidden and denied paths: a directory above one must not be moved away from it
 }
 
@@ -71,13 +75,20 @@ func (c *compilation) newFileArea() *fileArea {
 	of := func(v policy.Verdict, errno syscall.Errno) policy.Decision {
 		return c.decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", f.Pos)
 	}
-	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{},
+	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{}, linkCall: map[arch.ID]bool{}, foretold: foretellers(),
 		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), denied: of(policy.Deny, eacces), allowed: of(policy.Perform, 0)}
 	a.enoent.Reason, a.denied.Reason = "it is hidden", "it is denied"
 	a.hide, a.deny = c.refusing(f.Hide), c.refusing(f.Refuse)
 	a.allow[create] = c.matcher(f.Create)
 	a.allow[write] = c.matcher(f.Create, f.Write)
 	a.allow[read] = c.matcher(f.Create, f.Write, f.Read)
+	if !c.o.Handed {
+		lists := [][]policy.Pattern{f.Exec}
+		if c.doc.Exec != nil {
+			lists = append(lists, c.doc.Exec.Allow)
+		}
+		a.exec = c.matcher(lists...)
+	}
 	for _, list := range [][]policy.Pattern{f.Hide, f.Refuse} {
 		for i := range list {
 			a.protectsAny = append(a.protectsAny, c.resolved(fixedPart(&list[i]))...)
@@ -88,11 +99,11 @@ func (c *compilation) newFileArea() *fileArea {
 	for _, id := range selectCalls(openUses).IDs() {
 		a.openCall[id] = true
 	}
+	for _, id := range selectCalls("link,linkat").IDs() {
+		a.linkCall[id] = true
+	}
 	return a
 }
-
-// enoent is ENOENT of include/uapi/asm-generic/errno-base.h.
-const enoent = 2
 
 // fixedPart is a pattern's path before its first wildcard.
 func fixedPart(p *policy.Pattern) string {
@@ -196,10 +207,10 @@ func (a *fileArea) names(abi arch.ABI, id arch.ID) (list []string) {
 	return list
 }
 
-// decide judges a call.
+// decide judges a call. What is hidden or denied is said first, and last that something is not in the lists.
 func (a *fileArea) decide(ctx *cond.Context) (policy.Decision, error) {
-	c := ctx.Call
-	for _, u := range a.uses[c.ID] {
+	c, unlisted := ctx.Call, uint(0)
+	for i, u := range a.uses[c.ID] {
 		at, err := ctx.PathOf(u.param)
 		if err != nil {
 			return policy.Decision{}, err
@@ -208,17 +219,53 @@ func (a *fileArea) decide(ctx *cond.Context) (policy.Decision, error) {
 		if a.openCall[c.ID] {
 			level = openLevel(ctx, u.param)
 		}
-		if d := a.judge(at, level); d != nil {
-			return *d, nil
+		if level == create && a.openCall[c.ID] && unnamed(c) {
+			at = append(slices.Clip(at), "/#"...)
 		}
-		if level == create && a.above(at) {
+		switch d := a.judge(at, level); {
+		case d == &a.eacces:
+			unlisted |= 1 << i
+		case d != nil:
+			return *d, nil
+		case level == create && a.above(at):
 			d := a.eacces
 			d.Reason = "it holds something that is hidden or denied by its path"
 			return d, nil
 		}
 	}
+	if unlisted != 0 {
+		return a.unlisted(ctx, unlisted), nil
+	}
+	if a.gains(ctx) {
+		d := a.eacces
+		d.Errno, d.Reason = exdev, "it might be executed where it would be then, and may not be where it is"
+		return a.foretell(ctx, d), nil
+	}
 	return a.allowed, nil
 }
+
+// gains says whether a call gives a file a name under which Landlock lets it be executed, where it does not under the old one. Landlock
+// itself sees to that where it sees the call (current_check_refer_path() of security/landlock/fs.c).
+func (a *fileArea) gains(ctx *cond.Context) bool {
+	uses := a.uses[ctx.Call.ID]
+	if a.exec.Under == nil || len(uses) != 2 {
+		return false
+	}
+	from, err := ctx.PathOf(uses[0].param)
+	if err != nil {
+		return false
+	}
+	from = slices.Clone(from)
+	to, err := ctx.PathOf(uses[1].param)
+	if err != nil {
+		return false
+	}
+	may := func(at []byte) bool { return a.exec.Under.Under(at) }
+	return may(parent(to)) && !may(from) || exchanges(ctx.Call) && may(parent(from)) && !may(to)
+}
+
+// parent is the directory that a path is in.
+func parent(at []byte) []byte { return at[:max(bytes.LastIndexByte(at, '/'), 1)] }
 
 // Hidden implements policy.Hider.
 func (a *fileArea) Hidden(at []byte) bool { return a.hide.Holds(at) }
@@ -269,10 +316,18 @@ func (a *fileArea) judge(at []byte, level access) *policy.Decision {
 		return &a.enoent
 	case a.deny.Holds(at):
 		return &a.denied
-	case level == look || a.allow[level].Holds(at):
+	case level == look, level == create && a.creates(at), level != create && a.allow[level].Holds(at):
 		return nil
 	}
 	return &a.eacces
+}
+
+// creates says whether a name may be made or removed: below what is listed, as Landlock has it, whose rights to make and to remove are
+// the directory's; or what a glob matches.
+func (a *fileArea) creates(at []byte) bool {
+	list := &a.allow[create]
+	globs := cond.Path{Globs: list.Globs}
+	return list.Under.Under(parent(at)) || globs.Holds(at)
 }
 
 // above says whether something protected lies below a path: moving that away would give it another path.
@@ -301,6 +356,12 @@ func openLevel(ctx *cond.Context, param int) access {
 		return write
 	}
 	return read
+}
+
+// unnamed says whether a call opens a file without a name, in the directory that it names.
+func unnamed(c *arch.Call) bool {
+	f := constant(c.ABI, "O_TMPFILE")
+	return openFlags(c)&f == f
 }
 
 // openFlags are the flags of a call that opens. creat(2) has none, and means these.

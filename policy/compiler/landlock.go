@@ -31,3 +31,15 @@ func (c *compilation) unsupported() {
 		c.warn(c.doc.Pos, "%s", l)
 	}
 }
+
+// creations warns of what can be listed and means nothing: names are made and removed in directories.
+func (c *compilation) creations() {
+	if c.doc.Files == nil || c.o.IsDir == nil || c.o.Handed {
+		return
+	}
+	for i := range c.doc.Files.Create {
+		if p := &c.doc.Files.Create[i]; !p.Glob && !c.o.IsDir(p.Path) {
+			c.warn(p.Pos, "create %s: it is no directory now, so it can be written if it is there, and neither made nor removed; list a directory", p.Path)
+		}
+	}
+}

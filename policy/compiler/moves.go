@@ -39,9 +39,6 @@ func (c *compilation) stay(globs []*cond.Glob) {
 // renames are the calls that give everything below a directory another path.
 const renames = "rename,renameat,renameat2"
 
-// exdev is EXDEV of include/uapi/asm-generic/errno-base.h, upon which programs copy, and what they copy is judged by itself.
-const exdev = syscall.Errno(18)
-
 // movesProtected says with which error a call fails that is allowed, but would move a directory in which something is refused by its path:
 // EACCES, or EXDEV if a glob may refuse something there and would not at the new place. 0: none.
 func (p *Program) movesProtected(ctx *cond.Context) syscall.Errno {
