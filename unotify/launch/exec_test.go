@@ -89,8 +89,8 @@ func TestExec(t *testing.T) {
 		"no execve": "execute \"/bin/true\": inappropriate ioctl for device true\n",
 		"filter":    "install filter for \"/bin/true\": invalid argument false\n",
 		"directory": "change directory for \"/bin/true\": no such file or directory false\n",
-		"landlock": "execute \"FILE\": permission denied (if the file may be executed: Landlock must allow executing it, and its interpreter or " +
-			"loader) true\n",
+		"landlock": "execute \"FILE\": permission denied (if the file may be executed: Landlock must allow executing and reading it, and its interpreter " +
+			"or loader) true\n",
 		"own group": "execute program: an option that is for a process of its own false\n",
 	} {
 		if got, _ := become(t, name, file, ""); strings.ReplaceAll(got, file, "FILE") != want {

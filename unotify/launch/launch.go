@@ -250,7 +250,7 @@ func (j *job) failure(path string, restricted bool) error {
 	}
 	if stage == stageExec && errno == unix.EACCES && restricted {
 		return &StartError{Stage: stages[stage], Path: path, Err: fmt.Errorf(
-			"%w (if the file may be executed: Landlock must allow executing it, and its interpreter or loader)", errno)}
+			"%w (if the file may be executed: Landlock must allow executing and reading it, and its interpreter or loader)", errno)}
 	}
 	return startError(stage, path, errno)
 }
