@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -42,6 +43,7 @@ type helperInfo struct {
 }
 
 type helper struct {
+	ended sync.Once
 	*exec.Cmd
 	helperInfo
 	in  io.WriteCloser
@@ -79,9 +81,11 @@ func (h *helper) hear(t testing.TB) {
 
 // end closes standard input, which ends any helper.
 func (h *helper) end() {
-	h.in.Close()
-	h.Process.Kill() //nolint:errcheck // it may have ended
-	h.Wait()         //nolint:errcheck // it was killed
+	h.ended.Do(func() {
+		h.in.Close()
+		h.Process.Kill() //nolint:errcheck // it may have ended
+		h.Wait()         //nolint:errcheck // it was killed
+	})
 }
 
 func tell(info helperInfo) {

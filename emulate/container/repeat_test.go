@@ -45,9 +45,10 @@ func signalled(c *container) {
 	}
 	_, err = unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{})
 	must("stop the timer", err)
-	for range times { // of what was mounted twice
-		unix.Unmount("/media/t", 0) //nolint:errcheck // or it was something else
-		unix.Unmount("/media/d", 0) //nolint:errcheck // the same
+	for _, at := range []string{"/media/t", "/media/d"} { // what was mounted twice fails nowhere
+		for times <= 10*dropped && unix.Unmount(at, 0) == nil {
+			check(at, unix.EEXIST)
+		}
 	}
 	if times <= dropped {
 		wrong = map[string]int{}
