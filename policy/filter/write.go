@@ -6,8 +6,8 @@ import (
 	"github.com/stead-project/stead/arch"
 )
 
-// maxWritten bounds the instructions that one call's list may take in front of libseccomp's program: whatever else is called, the
-// kernel reads past them, and the proof walks through all of them.
+// maxWritten bounds the instructions that one call's list may take in front of libseccomp's program. A filter has room for 4096 in all, and the
+// proof walks through every one.
 const maxWritten = 512
 
 // A target is where a jump within a test leads to.

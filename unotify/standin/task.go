@@ -44,11 +44,7 @@ func (t *Task) Call(nr, a0, a1, a2, a3, a4, a5 uintptr) (r uintptr, errno syscal
 		return ^uintptr(0), unix.ESRCH
 	}
 	defer t.end()
-	r, errno = t.call(nr, a0, a1, a2, a3, a4, a5)
-	if errno == unix.ESRCH && t.killed() {
-		t.starter.killed.Add(1)
-	}
-	return r, errno
+	return t.call(nr, a0, a1, a2, a3, a4, a5)
 }
 
 // killed says whether the task has ended, and not by Close.
@@ -98,7 +94,9 @@ func (t *Task) call(nr, a0, a1, a2, a3, a4, a5 uintptr) (uintptr, syscall.Errno)
 	if !t.box.post(nr, a0, a1, a2, a3, a4, a5) {
 		return ^uintptr(0), unix.ESRCH
 	}
-	t.wait()
+	if t.wait(); t.killed() {
+		t.starter.killed.Add(1)
+	}
 	return t.box.result()
 }
 
