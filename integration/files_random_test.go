@@ -162,9 +162,22 @@ func newTrial(t *testing.T, seed uint64, program string) trial {
 // run makes calls under the lists, or without (native), and says what came of each, and what the tree is afterwards.
 func (x *trial) run(t *testing.T, calls string, native bool) []string {
 	t.Helper()
-	base := filepath.Dir(x.root)
-	file, in := filepath.Join(base, "policy.yaml"), filepath.Join(base, "calls")
-	for name, text := range map[string]string{file: policyOf(x.program, x.lists), in: calls} {
+	text := ""
+	if !native {
+		text = policyOf(x.program, x.lists)
+	}
+	lines := tryCalls(t, filepath.Dir(x.root), x.program, text, calls)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], x.root, "R")
+	}
+	return append(lines, state(t, x.root)...)
+}
+
+// tryCalls runs a program that makes calls, under a policy unless that is empty, and gives what it says of each.
+func tryCalls(t *testing.T, dir, program, policy, calls string) []string {
+	t.Helper()
+	file, in := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "calls")
+	for name, text := range map[string]string{file: policy, in: calls} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -174,16 +187,15 @@ func (x *trial) run(t *testing.T, calls string, native bool) []string {
 		t.Fatal(err)
 	}
 	defer stdin.Close()
-	argv := []string{stead(t), "run", "--policy", file, "--", x.program}
-	if native {
+	argv := []string{stead(t), "run", "--policy", file, "--", program}
+	if policy == "" {
 		argv = argv[len(argv)-1:]
 	}
-	got := command{argv: argv, dir: base, stdin: stdin}.run(t)
+	got := command{argv: argv, dir: dir, stdin: stdin}.run(t)
 	if got.code != 0 || got.stderr != "" {
-		t.Fatalf("%+v\n%s", got, policyOf(x.program, x.lists))
+		t.Fatalf("%+v\n%s", got, policy)
 	}
-	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(got.stdout, x.root, "R")), "\n")
-	return append(lines, state(t, x.root)...)
+	return strings.Split(strings.TrimSpace(got.stdout), "\n")
 }
 
 // state is what a tree consists of.

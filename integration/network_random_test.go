@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -73,25 +71,4 @@ func TestPortsAlike(t *testing.T) {
 			}
 		}
 	}
-}
-
-// tryCalls runs a program that makes calls under a policy, and gives what it says of each.
-func tryCalls(t *testing.T, dir, program, policy, calls string) []string {
-	t.Helper()
-	file, in := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "calls")
-	for name, text := range map[string]string{file: policy, in: calls} {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stdin, err := os.Open(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	got := command{argv: []string{stead(t), "run", "--policy", file, "--", program}, dir: dir, stdin: stdin}.run(t)
-	if got.code != 0 || got.stderr != "" {
-		t.Fatalf("%+v\n%s", got, policy)
-	}
-	return strings.Split(strings.TrimSpace(got.stdout), "\n")
 }
