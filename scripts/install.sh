@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh [PREFIX] builds and copies bin/stead to PREFIX/bin (/usr/local), and what it starts faster with to PREFIX/libexec/stead. DESTDIR
+# install.sh [PREFIX] builds and copies bin/stead to PREFIX/bin (/usr/local), and what the agent runs in to PREFIX/libexec/stead. DESTDIR
 # is put in front, for packagers.
 . "$(dirname "$0")/common.sh"
 ./scripts/build.sh
