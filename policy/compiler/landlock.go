@@ -2,6 +2,8 @@ package compiler
 
 import (
 	"fmt"
+	"path"
+	"slices"
 
 	"github.com/stead-project/stead/internal/landlockabi"
 )
@@ -34,12 +36,13 @@ func (c *compilation) unsupported() {
 
 // creations warns of what can be listed and means nothing: names are made and removed in directories.
 func (c *compilation) creations() {
-	if c.doc.Files == nil || c.o.IsDir == nil || c.o.Handed {
+	if c.doc.Files == nil || c.o.IsDir == nil || c.o.List == nil || c.o.Handed {
 		return
 	}
 	for i := range c.doc.Files.Create {
-		if p := &c.doc.Files.Create[i]; !p.Glob && !c.o.IsDir(p.Path) {
-			c.warn(p.Pos, "create %s: it is no directory now, so it can be written if it is there, and neither made nor removed; list a directory", p.Path)
+		p := &c.doc.Files.Create[i]
+		if there := slices.Contains(c.o.List(path.Dir(p.Path)), path.Base(p.Path)); !p.Glob && there && !c.o.IsDir(p.Path) {
+			c.warn(p.Pos, "create %s: it is no directory, so that it can be written, and neither made nor removed; list the directory that it is in", p.Path)
 		}
 	}
 }
