@@ -220,6 +220,7 @@ func state(t *testing.T, root string) (lines []string) {
 
 // TestFilesAlike: what Landlock makes of random lists is what the supervisor makes of them.
 func TestFilesAlike(t *testing.T) {
+	needLandlock(t)
 	program := compile(t, "files/ops.c", "-static")
 	for seed := range uint64(seeds(t)) {
 		run := func(hide ...string) ([]string, string) {
@@ -240,6 +241,7 @@ func TestFilesAlike(t *testing.T) {
 
 // TestFilesExact: what is hidden or denied, globs among it, is so, and all else is as the lists say.
 func TestFilesExact(t *testing.T) {
+	needLandlock(t)
 	program := compile(t, "files/ops.c", "-static")
 	for seed := range uint64(seeds(t)) {
 		x := newTrial(t, seed, program)

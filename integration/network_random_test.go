@@ -46,6 +46,7 @@ func endpoints(r *rand.Rand, ports []int) (list []string) {
 
 // TestPortsAlike: what Landlock makes of lists of ports is what the supervisor makes of them.
 func TestPortsAlike(t *testing.T) {
+	needLandlock(t)
 	program := compile(t, "network/ports.c", "-static")
 	ports := servers(t)
 	dir := t.TempDir()

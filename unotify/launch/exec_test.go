@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stead-project/stead/unotify/landlock"
 )
 
 // execEnv makes the test program execute something in its place.
@@ -31,7 +33,7 @@ func noUname() []unix.SockFilter {
 }
 
 // inPlace are what the test program can be told to become.
-func inPlace(t *testing.T, file string) map[string]Options {
+func inPlace(file string) map[string]Options {
 	shell := []string{"sh", "-c", execProbe}
 	onlyExec := answering(unix.SYS_EXECVE, unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_KILL_PROCESS)
 	return map[string]Options{
@@ -46,7 +48,7 @@ func inPlace(t *testing.T, file string) map[string]Options {
 		"no execve": {Path: "/bin/true", Filter: answering(unix.SYS_EXECVE, unix.SECCOMP_RET_ERRNO|uint32(unix.ENOTTY), unix.SECCOMP_RET_ALLOW)},
 		"filter":    {Path: "/bin/true", Filter: []unix.SockFilter{{Code: 0xffff}}},
 		"directory": {Path: "/bin/true", Filter: noUname(), Dir: "/no/such/directory"},
-		"landlock":  {Path: file, Filter: noUname(), Landlock: ruleset(t)},
+		"landlock":  {Path: file, Filter: noUname()},
 		"own group": {Path: "/bin/true", Filter: noUname(), Setpgid: true},
 	}
 }
@@ -71,7 +73,10 @@ func become(t *testing.T, name, file, shell string) (out string, pid int) {
 // TestExec is also what becomes something else.
 func TestExec(t *testing.T) {
 	if name := os.Getenv(execEnv); name != "" {
-		o := inPlace(t, os.Getenv("STEAD_TEST_FILE"))[name]
+		o := inPlace(os.Getenv("STEAD_TEST_FILE"))[name]
+		if name == "landlock" {
+			o.Landlock = ruleset(t)
+		}
 		err := Exec(o)
 		var start *StartError
 		fmt.Printf("%v %v\n", err, errors.As(err, &start) && start.Executing())
@@ -93,6 +98,9 @@ func TestExec(t *testing.T) {
 			"or loader) true\n",
 		"own group": "execute program: an option that is for a process of its own false\n",
 	} {
+		if _, err := landlock.ABI(); err != nil && name == "landlock" {
+			continue
+		}
 		if got, _ := become(t, name, file, ""); strings.ReplaceAll(got, file, "FILE") != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
