@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,11 +110,15 @@ func (e Env) prepareRoot(base string) error {
 	return nil
 }
 
+// copyFile copies a program that is executed at once. A child that was forked meanwhile, and has not executed its own program yet, would
+// have it open for writing (ETXTBSY; go.dev/issue/22315).
 func copyFile(from, to string) error {
 	b, err := os.ReadFile(from)
 	if err != nil {
 		return fmt.Errorf("copy a program: %w", err)
 	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(to, b, 0o755); err != nil {
 		return fmt.Errorf("copy a program: %w", err)
 	}
