@@ -11,7 +11,7 @@ import (
 // unlisted refuses what no list has. which are the paths, by their place, that none has.
 func (a *fileArea) unlisted(ctx *cond.Context, which uint) policy.Decision {
 	d := a.eacces
-	if a.linkCall[ctx.Call.ID] && which == 1 {
+	if a.linkCall.Has(ctx.Call.ID) && which == 1 {
 		d.Errno = exdev // what is listed is where the other name would be; Landlock says so, too, and programs copy then
 	}
 	return a.foretell(ctx, d)
@@ -95,15 +95,11 @@ func removes(_ *arch.Call, first, _ uint32) syscall.Errno {
 	return 0
 }
 
-// Flags of renameat2(2), the same for all ABIs.
-const renameNoReplace, renameExchange = 1, 2
-
 func renamesWith(c *arch.Call, first, last uint32) syscall.Errno {
-	flags := c.Arg("flags").Raw
 	switch {
-	case first == 0, last == 0 && flags&renameExchange != 0:
+	case first == 0, last == 0 && exchanges(c):
 		return enoent
-	case last != 0 && flags&renameNoReplace != 0:
+	case last != 0 && c.Arg("flags").Raw&constant(c.ABI, "RENAME_NOREPLACE") != 0:
 		return eexist
 	}
 	return 0
@@ -120,17 +116,14 @@ func truncates(_ *arch.Call, first, _ uint32) syscall.Errno {
 }
 
 func opens(c *arch.Call, first, _ uint32) syscall.Errno {
-	flags := openFlags(c)
-	has := func(name string) bool { f := constant(c.ABI, name); return flags&f == f }
-	writes := flags&constant(c.ABI, "O_ACCMODE") != constant(c.ABI, "O_RDONLY") || has("O_TRUNC")
 	switch {
 	case first == 0:
 		return 0
-	case has("O_CREAT") && has("O_EXCL"):
+	case opensWith(c, "O_CREAT") && opensWith(c, "O_EXCL"):
 		return eexist
-	case first == typeDir && (writes && !unnamed(c) || has("O_CREAT")):
+	case first == typeDir && (opensToWrite(c) && !opensWith(c, "O_TMPFILE") || opensWith(c, "O_CREAT")):
 		return eisdir
-	case first != typeDir && has("O_DIRECTORY"):
+	case first != typeDir && opensWith(c, "O_DIRECTORY"):
 		return enotdir
 	}
 	return 0

@@ -23,8 +23,8 @@ type fileArea struct {
 	denied      policy.Decision
 	allowed     policy.Decision
 	uses        map[arch.ID][]use
-	openCall    map[arch.ID]bool
-	linkCall    map[arch.ID]bool
+	openCall    arch.Selection
+	linkCall    arch.Selection
 	foretold    map[arch.ID]foreteller
 	protectsAny []string // hidden and denied paths: a directory above one must not be moved away from it
 }
@@ -75,7 +75,7 @@ func (c *compilation) newFileArea() *fileArea {
 	of := func(v policy.Verdict, errno syscall.Errno) policy.Decision {
 		return c.decisionOf(policy.Action{Verdict: v, Errno: errno}, "files", f.Pos)
 	}
-	a := &fileArea{uses: map[arch.ID][]use{}, openCall: map[arch.ID]bool{}, linkCall: map[arch.ID]bool{}, foretold: foretellers(),
+	a := &fileArea{uses: map[arch.ID][]use{}, openCall: selectCalls(openUses), linkCall: selectCalls("link,linkat"), foretold: foretellers(),
 		eacces: of(policy.Deny, eacces), enoent: of(policy.Deny, enoent), denied: of(policy.Deny, eacces), allowed: of(policy.Perform, 0)}
 	a.enoent.Reason, a.denied.Reason = "it is hidden", "it is denied"
 	a.hide, a.deny = c.refusing(f.Hide), c.refusing(f.Refuse)
@@ -96,12 +96,6 @@ func (c *compilation) newFileArea() *fileArea {
 	}
 	c.stay(a.hide.Globs)
 	c.stay(a.deny.Globs)
-	for _, id := range selectCalls(openUses).IDs() {
-		a.openCall[id] = true
-	}
-	for _, id := range selectCalls("link,linkat").IDs() {
-		a.linkCall[id] = true
-	}
 	return a
 }
 
@@ -216,10 +210,10 @@ func (a *fileArea) decide(ctx *cond.Context) (policy.Decision, error) {
 			return policy.Decision{}, err
 		}
 		level := u.level
-		if a.openCall[c.ID] {
+		if a.openCall.Has(c.ID) {
 			level = openLevel(ctx, u.param)
 		}
-		if level == create && a.openCall[c.ID] && unnamed(c) {
+		if level == create && a.openCall.Has(c.ID) && opensWith(c, "O_TMPFILE") { // a file without a name, in the directory
 			at = append(slices.Clip(at), "/#"...)
 		}
 		switch d := a.judge(at, level); {
@@ -345,23 +339,25 @@ func above(protected []string, at []byte) bool {
 // openLevel is what opening does (open(2)).
 func openLevel(ctx *cond.Context, param int) access {
 	c := ctx.Call
-	flags := openFlags(c)
-	has := func(name string) bool { f := constant(c.ABI, name); return flags&f == f }
 	switch {
-	case has("O_PATH"):
+	case opensWith(c, "O_PATH"):
 		return look
-	case has("O_TMPFILE"), has("O_CREAT") && ctx.Paths != nil && ctx.Paths.New(param):
+	case opensWith(c, "O_TMPFILE"), opensWith(c, "O_CREAT") && ctx.Paths != nil && ctx.Paths.New(param):
 		return create
-	case flags&constant(c.ABI, "O_ACCMODE") != constant(c.ABI, "O_RDONLY"), has("O_TRUNC"):
+	case opensToWrite(c):
 		return write
 	}
 	return read
 }
 
-// unnamed says whether a call opens a file without a name, in the directory that it names.
-func unnamed(c *arch.Call) bool {
-	f := constant(c.ABI, "O_TMPFILE")
+// opensWith says whether a call that opens has a flag.
+func opensWith(c *arch.Call, name string) bool {
+	f := constant(c.ABI, name)
 	return openFlags(c)&f == f
+}
+
+func opensToWrite(c *arch.Call) bool {
+	return openFlags(c)&constant(c.ABI, "O_ACCMODE") != constant(c.ABI, "O_RDONLY") || opensWith(c, "O_TRUNC")
 }
 
 // openFlags are the flags of a call that opens. creat(2) has none, and means these.

@@ -41,7 +41,10 @@ func (c *compilation) creations() {
 	}
 	for i := range c.doc.Files.Create {
 		p := &c.doc.Files.Create[i]
-		if there := slices.Contains(c.o.List(path.Dir(p.Path)), path.Base(p.Path)); !p.Glob && there && !c.o.IsDir(p.Path) {
+		if p.Glob || c.o.IsDir(p.Path) {
+			continue
+		}
+		if slices.Contains(c.o.List(path.Dir(p.Path)), path.Base(p.Path)) {
 			c.warn(p.Pos, "create %s: it is no directory, so that it can be written, and neither made nor removed; list the directory that it is in", p.Path)
 		}
 	}

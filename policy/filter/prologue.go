@@ -63,7 +63,7 @@ func block(token uint32, numbers []uint32, ret uint32) Program {
 	}
 	return append(prog,
 		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JA, K: 1},
-		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: ret})
+		retIns(Action(ret)))
 }
 
 func retOf(a seccomp.ScmpAction) uint32 {
